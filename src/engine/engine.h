@@ -1,0 +1,104 @@
+// The engine: token ids in, logits and token ids out. It knows no text.
+//
+// An Engine runs one model with one team of threads. A Sequence is one conversation's cache. run() advances any number
+// of sequences at once; what a row yields depends on its own sequence alone, to the bit (ARCHITECTURE.md, numeric
+// contract). An Engine serves one caller at a time; several Engines may share a Model across threads.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/kv_cache.h"
+#include "engine/sampler.h"
+#include "models/transformer.h"
+#include "ops/ctx.h"
+#include "os/thread_pool.h"
+
+namespace hob::engine {
+
+struct EngineOptions {
+  int threads = 0;                    // 0: every usable core
+  size_t context = 0;                 // 0: the model's own, at most kDefaultContext
+  size_t chunk = 512;                 // rows that go through the layers together
+  KvFormat kv = KvFormat::kF16;
+  std::string isa;                    // "": the best this machine has, or HOB_ISA
+};
+inline constexpr size_t kDefaultContext = 8192;
+
+// One conversation: the tokens that are in its cache. Move-only.
+class Sequence {
+ public:
+  std::span<const Token> tokens() const { return tokens_; }
+  // Forgets everything from position `length` on.
+  void truncate(size_t length);
+
+ private:
+  friend class Engine;
+  KvCache cache_;
+  std::vector<Token> tokens_;
+};
+
+// Which rows of a slice need logits.
+enum class Logits { kNone, kLast, kAll };
+
+struct Slice {
+  Sequence* sequence;
+  std::span<const Token> tokens;  // appended to the sequence
+  Logits logits = Logits::kLast;
+};
+
+enum class Finish { kEnd, kLength, kStopped, kContextFull };
+
+struct Request {
+  std::span<const Token> prompt;        // the whole conversation; the common prefix with the cache is not run again
+  SamplerOptions sampler;
+  size_t max_tokens = SIZE_MAX;
+  std::vector<Token> end_tokens;        // end the reply; not part of it
+  int alternatives = 0;
+  const std::atomic<bool>* cancel = nullptr;  // looked at before every token and every prompt chunk
+};
+
+struct Generated {
+  Finish finish = Finish::kEnd;
+  size_t prompt_tokens = 0, cached_tokens = 0, reply_tokens = 0;
+  double prompt_seconds = 0, reply_seconds = 0;
+};
+
+class Engine {
+ public:
+  static Result<std::unique_ptr<Engine>> create(std::shared_ptr<const models::Transformer> model,
+                                                const EngineOptions& options);
+  size_t context() const { return context_; }
+  const models::Transformer& model() const { return *model_; }
+  int threads() const { return pool_.size(); }
+  const char* isa() const { return ctx_.kernels.name; }
+
+  Result<Sequence> new_sequence() const;
+
+  // Appends each slice's tokens to its sequence. `logits` receives one row [V] per row asked for, in slice order; it is
+  // resized. A token outside the vocabulary or a slice past the context is an error and changes nothing.
+  Result<> run(std::span<const Slice> slices, std::vector<float>& logits);
+
+  // Prefills, samples and streams one reply. `on_token` sees each reply token; returning false ends the reply with
+  // kStopped. A prompt that does not fit is refused with both numbers.
+  Result<Generated> generate(Sequence& sequence, const Request& request,
+                             const std::function<bool(const Sampled&)>& on_token);
+
+ private:
+  Engine(std::shared_ptr<const models::Transformer> model, const EngineOptions& options,
+         const kernels::Table& table);
+  std::shared_ptr<const models::Transformer> model_;
+  os::ThreadPool pool_;
+  ops::Ctx ctx_;
+  size_t context_, chunk_;
+  KvFormat kv_;
+  std::unique_ptr<models::Run> run_;
+};
+
+}  // namespace hob::engine

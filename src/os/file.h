@@ -1,0 +1,47 @@
+// Files: a whole file mapped read-only, or read into memory, or replaced in one step.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace hob::os {
+
+// A read-only private mapping of a whole regular file. Move-only; the mapping ends with the object.
+// An empty file gives an empty span. Thread-safe to read.
+class MappedFile {
+ public:
+  static Result<MappedFile> open(const std::string& path);
+  MappedFile() = default;
+  MappedFile(MappedFile&& other) noexcept;
+  MappedFile& operator=(MappedFile&& other) noexcept;
+  ~MappedFile();
+
+  std::span<const std::byte> bytes() const { return {data_, size_}; }
+  const std::string& path() const { return path_; }
+  // Starts reading the file in the background, for weights that are about to be needed.
+  void prefetch() const;
+
+ private:
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+  std::string path_;
+};
+
+Result<std::string> read_file(const std::string& path);
+// Everything up to end of file from a descriptor (stdin is 0).
+Result<std::string> read_all(int fd);
+// Write, fsync, rename: after a crash the path holds the old bytes or the new ones, whole.
+Result<> write_file_atomically(const std::string& path, std::string_view content);
+bool file_exists(const std::string& path);
+
+// $HOB_HOME, or the XDG folders named hob. Nothing is created.
+std::string data_dir();
+std::string cache_dir();
+std::string config_dir();
+
+}  // namespace hob::os
