@@ -1,12 +1,13 @@
-// The functions behind the traits table, one pair per format; use them through traits() (quant/format.h).
+// The functions behind the traits table, one pair per format; use them through traits()
+// (quant/format.h).
 #pragma once
 
 #include <cstddef>
 
 namespace hob::quant {
 
-#define HOB_CODEC(name)                                                       \
-  void dequantize_##name(const std::byte* blocks, size_t count, float* out);  \
+#define HOB_CODEC(name)                                                      \
+  void dequantize_##name(const std::byte* blocks, size_t count, float* out); \
   void quantize_##name(const float* values, size_t count, std::byte* blocks)
 
 HOB_CODEC(f32);  // floats.cpp

@@ -1,6 +1,7 @@
 // The two loops every block format shares: rows of blocks to floats and back.
 //
-// Blocks are copied in and out, so a row may lie at any address; the compiler turns the copies into plain loads.
+// Blocks are copied in and out, so a row may lie at any address; the compiler turns the copies into
+// plain loads.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
-// The formats without blocks: F32, F16 and BF16. Reading is exact; writing rounds to nearest, ties to even.
+// The formats without blocks: F32, F16 and BF16. Reading is exact; writing rounds to nearest, ties
+// to even.
 #include <cstdint>
 
 #include "base/half.h"

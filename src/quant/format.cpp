@@ -1,4 +1,5 @@
-// The traits table: one row per weight format, in the order of enum Format. A new format is one row here and one codec.
+// The traits table: one row per weight format, in the order of enum Format. A new format is one row
+// here and one codec.
 #include "quant/format.h"
 
 #include <array>

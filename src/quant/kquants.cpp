@@ -1,9 +1,11 @@
-// Q4_K, Q5_K and Q6_K: 256 weights whose sub-block scales are themselves small integers (quant/blocks.h).
+// Q4_K, Q5_K and Q6_K: 256 weights whose sub-block scales are themselves small integers
+// (quant/blocks.h).
 //
-// Dequantising forms (d * scale) * q, minus dmin * min where there is one, in float and in that order: bit for bit what
-// ggml computes. Quantising is plain: each sub-block's range fixes its scale and minimum, those are rounded to their
-// integers, and each weight goes to the nearest level that remains. It does not search for better scales or weigh
-// errors by importance, so its files are correct but a little less accurate than ggml's.
+// Dequantising forms (d * scale) * q, minus dmin * min where there is one, in float and in that
+// order: bit for bit what ggml computes. Quantising is plain: each sub-block's range fixes its
+// scale and minimum, those are rounded to their integers, and each weight goes to the nearest level
+// that remains. It does not search for better scales or weigh errors by importance, so its files
+// are correct but a little less accurate than ggml's.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -18,17 +20,18 @@ namespace hob::quant {
 namespace {
 
 constexpr size_t kLen = 256;
-constexpr size_t kSubLen = 32, kSubs = kLen / kSubLen;        // Q4_K, Q5_K
-constexpr size_t kSubLen6 = 16, kSubs6 = kLen / kSubLen6;     // Q6_K
-constexpr int kMaxScale = 63;                                 // six bits
+constexpr size_t kSubLen = 32, kSubs = kLen / kSubLen;     // Q4_K, Q5_K
+constexpr size_t kSubLen6 = 16, kSubs6 = kLen / kSubLen6;  // Q6_K
+constexpr int kMaxScale = 63;                              // six bits
 using Levels = std::array<uint8_t, kLen>;
 
 struct ScalesAndMins {
   std::array<uint8_t, kSubs> scale, min;
 };
 
-// Bytes 0-3 and 4-7 hold scales and minimums 0-3 in their low six bits. Sub-block 4 + i has its low four bits in byte
-// 8 + i (scale low, minimum high) and its two high bits on top of bytes i and 4 + i.
+// Bytes 0-3 and 4-7 hold scales and minimums 0-3 in their low six bits. Sub-block 4 + i has its low
+// four bits in byte 8 + i (scale low, minimum high) and its two high bits on top of bytes i and 4 +
+// i.
 ScalesAndMins unpack_scales(const uint8_t* packed) {
   ScalesAndMins s;
   for (size_t i = 0; i < 4; ++i) {
@@ -118,7 +121,7 @@ Levels shrink(const float* values, int top, uint16_t& d_bits, uint16_t& dmin_bit
 
 // Where the six bits of Q6_K weight w are: see BlockQ6_K.
 struct Place6 {
-  size_t low, high;          // indexes into ql and qh
+  size_t low, high;  // indexes into ql and qh
   int low_shift, high_shift;
 };
 Place6 place_of(size_t w) {

@@ -1,9 +1,11 @@
-// Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0: 32 weights with one scale, and for the _1 formats one minimum (quant/blocks.h).
+// Q4_0, Q4_1, Q5_0, Q5_1 and Q8_0: 32 weights with one scale, and for the _1 formats one minimum
+// (quant/blocks.h).
 //
-// Quantising gives the bytes of ggml's reference (quantize_row_*_ref) for finite input: the scale is kept in float for
-// the rounding of the weights and stored as a half. A format without a minimum maps the weight of largest magnitude to
-// the most negative level, which is why its scale may be negative. Where ggml's conversion to an integer would be
-// undefined (a scale so small that its reciprocal overflows, or NaN), hob's saturates.
+// Quantising gives the bytes of ggml's reference (quantize_row_*_ref) for finite input: the scale
+// is kept in float for the rounding of the weights and stored as a half. A format without a minimum
+// maps the weight of largest magnitude to the most negative level, which is why its scale may be
+// negative. Where ggml's conversion to an integer would be undefined (a scale so small that its
+// reciprocal overflows, or NaN), hob's saturates.
 #include <algorithm>
 #include <array>
 #include <cmath>
