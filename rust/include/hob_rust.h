@@ -1,0 +1,2 @@
+/* The C interface of rust/: chat templates. */
+#pragma once
