@@ -1,5 +1,5 @@
-// A local model as people use it: messages in, text out. Joins the engine (ids) with the text layer (tokenizer, chat
-// template, stop strings); commands and servers go through here.
+// A local model as people use it: messages in, text out. Joins the engine (ids) with the text layer
+// (tokenizer, chat template, stop strings); commands and servers go through here.
 //
 // Not thread-safe: one reply at a time per LocalModel.
 #pragma once
@@ -27,9 +27,9 @@ struct Message {
 struct ReplyOptions {
   engine::SamplerOptions sampler;
   std::optional<size_t> max_tokens;
-  std::vector<std::string> stop;       // the reply ends before the first of these
-  int alternatives = 0;                // logprobs with this many alternatives per token
-  bool raw = false;                    // the last message's content is the prompt as it stands, no template
+  std::vector<std::string> stop;  // the reply ends before the first of these
+  int alternatives = 0;           // logprobs with this many alternatives per token
+  bool raw = false;  // the last message's content is the prompt as it stands, no template
   const std::atomic<bool>* cancel = nullptr;
 };
 
@@ -43,25 +43,29 @@ struct Reply {
   std::string text;
   std::vector<ReplyToken> tokens;
   engine::Finish finish = engine::Finish::kEnd;
-  std::string stop;                    // the stop string that ended it, if one did
+  std::string stop;  // the stop string that ended it, if one did
   engine::Generated usage;
 };
 
 class LocalModel {
  public:
   // `path` is a GGUF file.
-  static Result<std::unique_ptr<LocalModel>> load(const std::string& path, const engine::EngineOptions& options);
+  static Result<std::unique_ptr<LocalModel>> load(const std::string& path,
+                                                  const engine::EngineOptions& options);
 
-  // The exact tokens that reply() would run. The prompt is refused (kTooLarge, both numbers) where it does not fit.
-  Result<std::vector<text::Token>> encode(const std::vector<Message>& messages, bool raw = false) const;
+  // The exact tokens that reply() would run. The prompt is refused (kTooLarge, both numbers) where
+  // it does not fit.
+  Result<std::vector<text::Token>> encode(const std::vector<Message>& messages,
+                                          bool raw = false) const;
 
-  // Streams whole UTF-8 text through `on_text` (may be null) and returns the whole. Earlier turns are not run again.
+  // Streams whole UTF-8 text through `on_text` (may be null) and returns the whole. Earlier turns
+  // are not run again.
   Result<Reply> reply(const std::vector<Message>& messages, const ReplyOptions& options,
                       const std::function<void(std::string_view)>& on_text);
 
   const text::Tokenizer& tokenizer() const;
   engine::Engine& engine();
-  const std::string& name() const;     // general.name of the file, or its file name
+  const std::string& name() const;  // general.name of the file, or its file name
 };
 
 }  // namespace hob::chat

@@ -51,7 +51,8 @@ struct InterruptGuard::Saved {
 
 InterruptGuard::InterruptGuard() : saved_(new Saved) {
   struct sigaction action {};
-  action.sa_handler = on_interrupt;  // without SA_RESTART: a blocked read returns, so that it can be left
+  action.sa_handler =
+      on_interrupt;  // without SA_RESTART: a blocked read returns, so that it can be left
   sigemptyset(&action.sa_mask);
   take();
   ::sigaction(SIGINT, &action, &saved_->action);

@@ -1,8 +1,9 @@
-// What the program may assume about a terminal, and the two signals a command line tool must treat with care.
+// What the program may assume about a terminal, and the two signals a command line tool must treat
+// with care.
 //
-// Interrupts: Ctrl-C sets a flag that long work looks at, so that a reply ends between two tokens and nothing is torn.
-// Broken pipes: `hob ... | head` must end quietly, so writes fail with an error instead of killing the process, and the
-// caller decides.
+// Interrupts: Ctrl-C sets a flag that long work looks at, so that a reply ends between two tokens
+// and nothing is torn. Broken pipes: `hob ... | head` must end quietly, so writes fail with an
+// error instead of killing the process, and the caller decides.
 #pragma once
 
 #include <atomic>
@@ -21,8 +22,8 @@ std::string environment(const char* name);
 // From here on a write to a closed pipe fails with EPIPE.
 void ignore_broken_pipes();
 
-// While one lives, Ctrl-C sets requested() instead of ending the process; a third Ctrl-C that nobody answered ends it
-// after all. Nests; restores the previous handling.
+// While one lives, Ctrl-C sets requested() instead of ending the process; a third Ctrl-C that
+// nobody answered ends it after all. Nests; restores the previous handling.
 class InterruptGuard {
  public:
   InterruptGuard();

@@ -1,0 +1,86 @@
+// The table of commands. A new command is a file with its define function and a row here.
+#include "cli/command.h"
+
+namespace hob::cli {
+namespace {
+
+constexpr Command kCommands[] = {
+    {"prompt", "Ask a model (the default command)",
+     "Text piped in comes first, then one space, then PROMPT. The reply streams to standard "
+     "output.",
+     "hob 'Three names for a pet crow'\n"
+     "hob -m qwen -s 'Answer in French' 'What is the capital of Italy?'\n"
+     "cat notes.txt | hob 'Summarise this in one sentence'\n"
+     "hob -o temperature 0 -n 100 --seed 7 'A haiku about rain'\n"
+     "hob --json --logprobs 3 -n 5 'The sky is'",
+     define_prompt},
+    {"chat", "Talk with a model in the terminal",
+     "Ctrl-C stops the reply, Ctrl-D leaves. A line ending in a backslash goes on; !help lists the "
+     "commands.",
+     "hob chat\n"
+     "hob chat -m qwen -s 'You review C++ code'\n"
+     "hob chat -o temperature 0.2 --context 4096",
+     define_chat},
+    {"models", "List the models on this machine", "",
+     "hob models\n"
+     "hob models qwen\n"
+     "hob models --json",
+     define_models},
+    {"inspect", "Show what a model file is and what it needs", "",
+     "hob inspect smollm2\n"
+     "hob inspect model.gguf --tensors\n"
+     "hob inspect model.gguf --template\n"
+     "hob inspect model.gguf --json",
+     define_inspect},
+    {"tokens", "Count, list, decode or cut by tokens",
+     "TEXT is an argument or standard input. It is taken as plain text: nothing in it becomes a "
+     "control token.",
+     "hob tokens 'How many is this?'\n"
+     "hob tokens -m qwen --ids < notes.txt\n"
+     "hob tokens --decode '504 5575 198'\n"
+     "hob tokens --truncate 1000 < long.txt",
+     define_tokens},
+    {"template render", "Show the exact text a chat template makes",
+     "The conversation is read from standard input: [{\"role\", \"content\"}, ...], or an object "
+     "with\n"
+     "\"messages\" and further variables of the template such as \"tools\".",
+     "hob template render < conversation.json\n"
+     "hob template render -m qwen --no-generation-prompt < conversation.json\n"
+     "hob template render -m chatml.jinja < conversation.json",
+     define_template_render},
+    {"perplexity", "Measure how well a model predicts a text",
+     "The text is cut into chunks of --context tokens; in each, the second half is predicted from "
+     "what\n"
+     "stands before it. Lower is better; +/- is one standard error.",
+     "hob perplexity wiki.txt\n"
+     "hob perplexity -m qwen --context 512 --chunks 40 wiki.txt\n"
+     "hob perplexity --json wiki.txt",
+     define_perplexity},
+    {"bench", "Measure speed, and how near the machine's limit it is",
+     "ppN is a prompt of N tokens run at once, tgN the generation of N tokens one by one; @D means "
+     "after D\n"
+     "tokens of context.",
+     "hob bench\n"
+     "hob bench -m qwen --prompt 512 --generate 128 --threads 2\n"
+     "hob bench --prompt 0 --generate 64 --depth 4096 --json",
+     define_bench},
+};
+
+}  // namespace
+
+std::span<const Command> commands() { return kCommands; }
+
+void define_common(CLI::App& app) {
+  app.set_help_flag("-h,--help", "Show this help and exit");
+  app.allow_extras();  // run() names them, with a suggestion
+  app.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+}
+
+const Command* find_command(std::string_view name) {
+  for (const Command& command : kCommands) {
+    if (command.name == name) return &command;
+  }
+  return nullptr;
+}
+
+}  // namespace hob::cli
