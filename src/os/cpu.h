@@ -4,17 +4,9 @@
 #include <cstdint>
 #include <string>
 
-namespace hob::os {
+#include "os/cpu_bits.h"
 
-// Bits of CpuFeatures; a kernel table names the ones it needs.
-enum CpuFeature : uint32_t {
-  kAvx2 = 1u << 0,        // with FMA and F16C
-  kAvx512 = 1u << 1,      // F, BW, DQ, VL
-  kAvx512Vnni = 1u << 2,
-  kAvx512Bf16 = 1u << 3,
-  kAmxInt8 = 1u << 4,     // and the kernel granted the tile state
-  kAmxBf16 = 1u << 5,
-};
+namespace hob::os {
 
 // Detected once. Asks the Linux kernel for AMX tile permission on first use (it holds for the process).
 uint32_t cpu_features();

@@ -1,0 +1,387 @@
+// The definitions of kernels/table.h in plain scalar code: the permanent oracle of every other table.
+//
+// One row, one token, one number at a time, in the order of the definition; nothing is shared with the fast bodies, so
+// that a shared mistake cannot hide. fmaf is the correctly rounded library function.
+
+#include <cmath>
+#include <cstring>
+#include <vector>
+
+#include "base/half.h"
+#include "kernels/table.h"
+#include "quant/blocks.h"
+
+namespace hob::kernels {
+namespace {
+
+float half(uint16_t bits) { return to_float(Half{bits}); }
+
+// ---- virtual lanes ----
+
+struct Lanes {
+  float v[kLanes] = {};
+};
+
+float fold(const Lanes& lanes) {
+  float sums[kLanes];
+  std::memcpy(sums, lanes.v, sizeof sums);
+  for (int width = kLanes / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) sums[i] = sums[i] + sums[i + width];
+  }
+  return sums[0];
+}
+
+// ---- products ----
+
+void finish(const GemmArgs& a, size_t m, size_t n, float sum) {
+  float* y = a.y + m * a.y_stride + n;
+  if (a.bias) sum = sum + a.bias[n];
+  *y = a.add ? *y + sum : sum;
+}
+
+float stored_float(const float* p) { return *p; }
+float stored_float(const Half* p) { return to_float(*p); }
+float stored_float(const BFloat16* p) { return to_float(*p); }
+
+template <class Stored>
+void gemm_float(const GemmArgs& a) {
+  for (size_t n = a.first_row; n < a.last_row; ++n) {
+    const auto* w = reinterpret_cast<const Stored*>(a.weights + n * a.row_bytes);
+    for (size_t m = 0; m < a.M; ++m) {
+      const float* x = a.x.f32 + m * a.x.f32_stride;
+      Lanes lanes;
+      const size_t padded = (a.K + kLanes - 1) / kLanes * kLanes;
+      for (size_t k = 0; k < padded; ++k) {
+        const float weight = k < a.K ? stored_float(w + k) : 0.0f, value = k < a.K ? x[k] : 0.0f;
+        lanes.v[k % kLanes] = std::fmaf(weight, value, lanes.v[k % kLanes]);
+      }
+      finish(a, m, n, fold(lanes));
+    }
+  }
+}
+
+// A 32-block as integers: w = d * q (+ m).
+struct Small {
+  float d, m;
+  int q[32];
+};
+
+int nibble(const uint8_t* qs, int i) { return i < 16 ? qs[i] & 15 : qs[i - 16] >> 4; }
+int fifth(const uint8_t* qh, int i) { return qh[i / 8] >> (i % 8) & 1; }
+
+Small read(const quant::BlockQ4_0& b) {
+  Small s{half(b.d), 0, {}};
+  for (int i = 0; i < 32; ++i) s.q[i] = nibble(b.qs, i) - 8;
+  return s;
+}
+Small read(const quant::BlockQ4_1& b) {
+  Small s{half(b.d), half(b.m), {}};
+  for (int i = 0; i < 32; ++i) s.q[i] = nibble(b.qs, i);
+  return s;
+}
+Small read(const quant::BlockQ5_0& b) {
+  Small s{half(b.d), 0, {}};
+  for (int i = 0; i < 32; ++i) s.q[i] = (nibble(b.qs, i) | fifth(b.qh, i) << 4) - 16;
+  return s;
+}
+Small read(const quant::BlockQ5_1& b) {
+  Small s{half(b.d), half(b.m), {}};
+  for (int i = 0; i < 32; ++i) s.q[i] = nibble(b.qs, i) | fifth(b.qh, i) << 4;
+  return s;
+}
+Small read(const quant::BlockQ8_0& b) {
+  Small s{half(b.d), 0, {}};
+  for (int i = 0; i < 32; ++i) s.q[i] = b.qs[i];
+  return s;
+}
+
+template <class Block>
+constexpr bool kHasMin = requires(Block b) { b.m; };
+
+template <class Block>
+void gemm_small(const GemmArgs& a) {
+  const size_t blocks = a.K / 32;
+  for (size_t n = a.first_row; n < a.last_row; ++n) {
+    for (size_t m = 0; m < a.M; ++m) {
+      float y = 0;
+      for (size_t b = 0; b < blocks; ++b) {
+        Block block;
+        std::memcpy(&block, a.weights + n * a.row_bytes + b * sizeof block, sizeof block);
+        const Small w = read(block);
+        const int8_t* x = a.x.q + m * a.K + b * 32;
+        int isum = 0;
+        for (int i = 0; i < 32; ++i) isum += w.q[i] * x[i];
+        y = std::fmaf(static_cast<float>(isum), w.d * a.x.scale[m * blocks + b], y);
+        if (kHasMin<Block>) y = std::fmaf(w.m, a.x.scaled_sum[m * blocks + b], y);
+      }
+      finish(a, m, n, y);
+    }
+  }
+}
+
+// A 256-block as integers: w = d * scale[i / sub] * q - dmin * minimum[i / 32].
+struct Large {
+  float d, dmin;
+  int sub;
+  int scale[16], minimum[8];
+  int q[256];
+};
+
+template <class Block>
+void read_k_scales(const Block& b, Large& w) {
+  for (int j = 0; j < 8; ++j) {
+    const uint8_t* s = b.scales;
+    w.scale[j] = j < 4 ? s[j] & 63 : (s[j + 4] & 15) | (s[j - 4] >> 6) << 4;
+    w.minimum[j] = j < 4 ? s[j + 4] & 63 : (s[j + 4] >> 4) | (s[j] >> 6) << 4;
+  }
+}
+
+Large read(const quant::BlockQ4_K& b) {
+  Large w{half(b.d), half(b.dmin), 32, {}, {}, {}};
+  read_k_scales(b, w);
+  for (int i = 0; i < 256; ++i) w.q[i] = b.qs[i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15;
+  return w;
+}
+Large read(const quant::BlockQ5_K& b) {
+  Large w{half(b.d), half(b.dmin), 32, {}, {}, {}};
+  read_k_scales(b, w);
+  for (int i = 0; i < 256; ++i) {
+    const int low = b.qs[i / 64 * 32 + i % 32] >> (i / 32 % 2 * 4) & 15;
+    w.q[i] = low | (b.qh[i % 32] >> (i / 32) & 1) << 4;
+  }
+  return w;
+}
+Large read(const quant::BlockQ6_K& b) {
+  Large w{half(b.d), 0, 16, {}, {}, {}};
+  for (int j = 0; j < 16; ++j) w.scale[j] = b.scales[j];
+  for (int i = 0; i < 256; ++i) {
+    const int part = i / 128, within = i % 128, group = within / 32, l = within % 32;
+    const int low = b.ql[64 * part + 32 * (group % 2) + l] >> (group / 2 * 4) & 15;
+    const int high = b.qh[32 * part + l] >> (2 * group) & 3;
+    w.q[i] = (low | high << 4) - 32;
+  }
+  return w;
+}
+
+template <class Block>
+void gemm_large(const GemmArgs& a) {
+  const size_t blocks = a.K / 256;
+  for (size_t n = a.first_row; n < a.last_row; ++n) {
+    for (size_t m = 0; m < a.M; ++m) {
+      float y = 0;
+      for (size_t b = 0; b < blocks; ++b) {
+        Block block;
+        std::memcpy(&block, a.weights + n * a.row_bytes + b * sizeof block, sizeof block);
+        const Large w = read(block);
+        const size_t at = m * blocks + b;
+        const int8_t* x = a.x.q + m * a.K + b * 256;
+        int isum = 0, msum = 0;
+        for (int i = 0; i < 256; ++i) isum += w.scale[i / w.sub] * w.q[i] * x[i];
+        for (int j = 0; j < 8; ++j) msum += w.minimum[j] * a.x.sum32[at * 8 + j];
+        y = std::fmaf(static_cast<float>(isum), w.d * a.x.scale[at], y);
+        if (w.sub == 32) y = std::fmaf(-static_cast<float>(msum), w.dmin * a.x.scale[at], y);
+      }
+      finish(a, m, n, y);
+    }
+  }
+}
+
+// ---- activations to int8 ----
+
+struct Scale {
+  float scale, inverse;
+};
+Scale block_scale(const float* x, size_t count) {
+  float absmax = 0;
+  for (size_t i = 0; i < count; ++i) absmax = std::fmax(absmax, std::fabs(x[i]));
+  if (absmax < kTinyBlock) return {0, 0};
+  return {absmax / 127.0f, 127.0f / absmax};
+}
+int8_t round_to_int8(float x) { return static_cast<int8_t>(std::nearbyint(x)); }
+
+void quantize32(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum, int16_t* sum32) {
+  for (size_t b = 0; b < count / 32; ++b) {
+    const Scale s = block_scale(x + 32 * b, 32);
+    int total = 0;
+    for (size_t i = 32 * b; i < 32 * b + 32; ++i) {
+      q[i] = round_to_int8(x[i] * s.inverse);
+      total += q[i];
+    }
+    scale[b] = s.scale;
+    scaled_sum[b] = s.scale * static_cast<float>(total);
+    sum32[b] = static_cast<int16_t>(total);
+  }
+}
+
+void quantize256(const float* x, size_t count, int8_t* q, float* scale, int16_t* sum16, int16_t* sum32) {
+  for (size_t i = 0; i < count / 16; ++i) sum16[i] = 0;
+  for (size_t i = 0; i < count / 32; ++i) sum32[i] = 0;
+  for (size_t b = 0; b < count / 256; ++b) {
+    const Scale s = block_scale(x + 256 * b, 256);
+    scale[b] = s.scale;
+    for (size_t i = 256 * b; i < 256 * b + 256; ++i) {
+      q[i] = round_to_int8(x[i] * s.inverse);
+      sum16[i / 16] = static_cast<int16_t>(sum16[i / 16] + q[i]);
+      sum32[i / 32] = static_cast<int16_t>(sum32[i / 32] + q[i]);
+    }
+  }
+}
+
+// ---- rows ----
+
+void rmsnorm(float* y, const float* x, const float* weight, size_t count, float eps) {
+  Lanes squares;
+  for (size_t i = 0; i < count; ++i) squares.v[i % kLanes] = std::fmaf(x[i], x[i], squares.v[i % kLanes]);
+  const float scale = 1.0f / std::sqrt(fold(squares) / static_cast<float>(count) + eps);
+  for (size_t i = 0; i < count; ++i) y[i] = x[i] * scale * weight[i];
+}
+
+void add(float* y, const float* x, size_t count) {
+  for (size_t i = 0; i < count; ++i) y[i] = y[i] + x[i];
+}
+
+// 2^n p(r) with n = round(x log2 e), r = x - n ln 2; zero below -87 (and for NaN), limited above 88.
+float exp_of(float x) {
+  if (!(x >= -87.0f)) return 0;
+  x = std::fmin(x, 88.0f);
+  const float n = std::nearbyint(x * 1.44269504f);
+  const float r = std::fmaf(-n, -2.12194440e-4f, std::fmaf(-n, 0.693359375f, x));
+  constexpr float kTaylor[] = {1.0f / 720, 1.0f / 120, 1.0f / 24, 1.0f / 6, 0.5f, 1.0f, 1.0f};
+  float p = kTaylor[0];
+  for (int i = 1; i < 7; ++i) p = std::fmaf(p, r, kTaylor[i]);
+  return p * std::ldexp(1.0f, static_cast<int>(n));
+}
+
+void silu_mul(float* gate, const float* up, size_t count) {
+  for (size_t i = 0; i < count; ++i) gate[i] = gate[i] / (1.0f + exp_of(0.0f - gate[i])) * up[i];
+}
+
+void rope(float* x, const float* c, const float* s, size_t n_heads, size_t head_dim, size_t rotary, bool halves) {
+  for (size_t h = 0; h < n_heads; ++h) {
+    for (size_t i = 0; i < rotary / 2; ++i) {
+      float* first = x + h * head_dim + (halves ? i : 2 * i);
+      float* second = first + (halves ? rotary / 2 : 1);
+      const float x0 = *first, x1 = *second;
+      *first = std::fmaf(x0, c[i], x1 * -s[i]);
+      *second = std::fmaf(x1, c[i], x0 * s[i]);
+    }
+  }
+}
+
+// ---- attention ----
+
+size_t padded(size_t head_dim) { return (head_dim + kLanes - 1) / kLanes * kLanes; }
+size_t q8_blocks(size_t head_dim) { return (head_dim + kKvQ8Block - 1) / kKvQ8Block; }
+size_t key_index(size_t position, size_t d, size_t head_dim) {
+  return position / kKvTile * kKvTile * head_dim + d * kKvTile + position % kKvTile;
+}
+size_t key_scale_index(size_t position, size_t d, size_t head_dim) {
+  return position / kKvTile * kKvTile * q8_blocks(head_dim) + d / kKvQ8Block * kKvTile + position % kKvTile;
+}
+
+template <class Stored>
+struct Plain {
+  static float key(const KvHead& kv, size_t position, size_t d, size_t head_dim) {
+    return stored_float(static_cast<const Stored*>(kv.k) + key_index(position, d, head_dim));
+  }
+  static float value(const KvHead& kv, size_t position, size_t d, size_t head_dim) {
+    return stored_float(static_cast<const Stored*>(kv.v) + position * padded(head_dim) + d);
+  }
+  static Stored convert(float x) {
+    if constexpr (std::is_same_v<Stored, Half>) return to_half(x);
+    else if constexpr (std::is_same_v<Stored, BFloat16>) return to_bfloat16(x);
+    else return x;
+  }
+  static void append(const KvAppendArgs& a) {
+    for (size_t d = 0; d < a.head_dim; ++d) {
+      static_cast<Stored*>(a.kv.k)[key_index(a.position, d, a.head_dim)] = convert(a.k[d]);
+      static_cast<Stored*>(a.kv.v)[a.position * padded(a.head_dim) + d] = convert(a.v[d]);
+    }
+  }
+};
+
+struct Q8 {
+  static float key(const KvHead& kv, size_t position, size_t d, size_t head_dim) {
+    return static_cast<float>(static_cast<const int8_t*>(kv.k)[key_index(position, d, head_dim)]) *
+           kv.k_scale[key_scale_index(position, d, head_dim)];
+  }
+  static float value(const KvHead& kv, size_t position, size_t d, size_t head_dim) {
+    return static_cast<float>(static_cast<const int8_t*>(kv.v)[position * padded(head_dim) + d]) *
+           kv.v_scale[position * q8_blocks(head_dim) + d / kKvQ8Block];
+  }
+  static void append(const KvAppendArgs& a) {
+    for (size_t d = 0; d < a.head_dim; ++d) {
+      const size_t first = d / kKvQ8Block * kKvQ8Block, n = std::min(kKvQ8Block, a.head_dim - first);
+      const Scale ks = block_scale(a.k + first, n), vs = block_scale(a.v + first, n);
+      static_cast<int8_t*>(a.kv.k)[key_index(a.position, d, a.head_dim)] = round_to_int8(a.k[d] * ks.inverse);
+      static_cast<int8_t*>(a.kv.v)[a.position * padded(a.head_dim) + d] = round_to_int8(a.v[d] * vs.inverse);
+      a.kv.k_scale[key_scale_index(a.position, d, a.head_dim)] = ks.scale;
+      a.kv.v_scale[a.position * q8_blocks(a.head_dim) + d / kKvQ8Block] = vs.scale;
+    }
+  }
+};
+
+template <class Kv>
+void attend_one(const AttendArgs& a, const float* q, float* out, size_t position) {
+  const size_t oldest = a.window == 0 || position < a.window ? 0 : position - a.window + 1;
+  const float kNone = -INFINITY;
+  float most = kNone, total = 0;
+  std::vector<float> o(a.head_dim, 0.0f);
+  for (size_t segment = oldest / kSegment * kSegment; segment <= position; segment += kSegment) {
+    std::vector<float> p(kSegment, kNone);
+    float m = kNone;
+    for (size_t s = std::max(segment, oldest); s < segment + kSegment && s <= position; ++s) {
+      float score = 0;
+      for (size_t d = 0; d < a.head_dim; ++d) score = std::fmaf(q[d], Kv::key(a.kv, s, d, a.head_dim), score);
+      p[s - segment] = score * a.scale;
+      m = std::fmax(m, p[s - segment]);
+    }
+    Lanes l;
+    for (size_t i = 0; i < kSegment; ++i) {
+      p[i] = exp_of(p[i] - m);
+      l.v[i % kLanes] = l.v[i % kLanes] + p[i];
+    }
+    const float merged = std::fmax(most, m), keep = exp_of(most - merged), take = exp_of(m - merged);
+    total = std::fmaf(total, keep, fold(l) * take);
+    most = merged;
+    for (size_t d = 0; d < a.head_dim; ++d) {
+      float mix = 0;
+      for (size_t s = std::max(segment, oldest); s < segment + kSegment && s <= position; ++s) {
+        mix = std::fmaf(p[s - segment], Kv::value(a.kv, s, d, a.head_dim), mix);
+      }
+      o[d] = std::fmaf(o[d], keep, mix * take);
+    }
+  }
+  for (size_t d = 0; d < a.head_dim; ++d) out[d] = std::fmaf(o[d], 1.0f / total, 0.0f);
+}
+
+template <class Kv>
+void attend(const AttendArgs& a) {
+  for (size_t t = 0; t < a.n_tokens; ++t) {
+    for (size_t h = 0; h < a.n_heads; ++h) {
+      attend_one<Kv>(a, a.q + t * a.q_stride + h * a.head_dim, a.out + t * a.out_stride + h * a.head_dim,
+                     a.first_position + t);
+    }
+  }
+}
+
+}  // namespace
+
+constinit const Table kRefTable = {
+    .name = "ref",
+    .needs = 0,
+    .gemm = {gemm_float<float>, gemm_float<Half>, gemm_float<BFloat16>, gemm_small<quant::BlockQ4_0>,
+             gemm_small<quant::BlockQ4_1>, gemm_small<quant::BlockQ5_0>, gemm_small<quant::BlockQ5_1>,
+             gemm_small<quant::BlockQ8_0>, gemm_large<quant::BlockQ4_K>, gemm_large<quant::BlockQ5_K>,
+             gemm_large<quant::BlockQ6_K>},
+    .attend = {attend<Plain<float>>, attend<Plain<Half>>, attend<Plain<BFloat16>>, attend<Q8>},
+    .kv_append = {Plain<float>::append, Plain<Half>::append, Plain<BFloat16>::append, Q8::append},
+    .quantize32 = quantize32,
+    .quantize256 = quantize256,
+    .rmsnorm = rmsnorm,
+    .add = add,
+    .silu_mul = silu_mul,
+    .rope = rope,
+};
+
+}  // namespace hob::kernels

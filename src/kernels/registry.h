@@ -1,0 +1,19 @@
+// Which kernel tables this program holds and which of them this machine runs.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "kernels/table.h"
+
+namespace hob::kernels {
+
+// Every table compiled in, best last. ref comes first.
+std::span<const Table* const> compiled();
+bool runs_here(const Table& table);
+// The table of that name, which must run here; "" means the one HOB_ISA names, or else the best.
+Result<const Table*> select(std::string_view name = {});
+
+}  // namespace hob::kernels

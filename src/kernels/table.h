@@ -1,0 +1,144 @@
+// The arithmetic that is worth writing per instruction set, as one table of function pointers.
+//
+// Kernels know no tensors: pointers and sizes only. Every entry implements one written definition ("portable", see
+// ARCHITECTURE.md), so every table gives the same bits; kernels/ref.cpp is that definition in plain scalar code and the
+// tests compare each table with it. This header is plain data so that instruction-set files may include it.
+//
+// The definitions in short. "Lanes" are 16 virtual float lanes; lane i takes elements i, i + 16, i + 32, ... in order,
+// missing ones count as zero, and fold() adds lane i + 8 to i, then i + 4, i + 2, i + 1.
+//   gemm, float weights   y = fold(lanes of fma(w[k], x[k], lane))
+//   gemm, 32-blocks       activations int8 per 32 (quantize32); per block in K order, with isum the exact integer dot:
+//                         y = fma(float(isum), dw * dx, y); with a minimum also y = fma(mw, dx * float(sum x), y)
+//   gemm, 256-blocks      activations int8 per 256 (quantize256); isum includes the integer sub-block scales:
+//                         y = fma(float(isum), dw * dx, y); with minima y = fma(-float(msum), dmin * dx, y)
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "quant/format.h"
+
+namespace hob::kernels {
+
+inline constexpr int kLanes = 16;
+
+// M rows of K activations in the forms that weights ask for. Only the form of the weight's format needs to be present.
+// The int8 forms (all their arrays) are readable up to the next multiple of kLanes rows, whatever stands there.
+struct Acts {
+  const float* f32 = nullptr;  // [M,K]
+  size_t f32_stride = 0;       // floats from row to row
+  const int8_t* q = nullptr;   // [M,K]
+  const float* scale = nullptr;       // [M,K/block], block 32 or 256: x = scale * q
+  const float* scaled_sum = nullptr;  // [M,K/32]: scale * float(sum of q), 32-blocks only
+  const int16_t* sum16 = nullptr;     // [M,K/16]: sums of q, 256-blocks only
+  const int16_t* sum32 = nullptr;     // [M,K/32]: sums of q, both
+};
+
+// y[m, n] for n in [first_row, last_row) and all m < M.
+struct GemmArgs {
+  const std::byte* weights = nullptr;  // row n starts at weights + n * row_bytes
+  size_t row_bytes = 0;
+  size_t rows = 0;                     // rows the tensor has in all: memory past the last one is never read
+  size_t first_row = 0, last_row = 0;  // first_row is a multiple of kLanes
+  size_t M = 0, K = 0;
+  Acts x;
+  float* y = nullptr;
+  size_t y_stride = 0;                 // floats from token to token
+  const float* bias = nullptr;         // [rows] added after the sum, or null
+  bool add = false;                    // y += instead of y =
+  std::byte* scratch = nullptr;        // gemm_scratch_bytes(K), aligned to 64, this thread's own
+};
+
+// Upper bound over formats and tables of what one gemm call needs.
+constexpr size_t gemm_scratch_bytes(size_t K) {
+  // Q6_K, the widest: 256 weights and their scales of 16 rows, and a copy of a small tensor's rows.
+  constexpr size_t kPerBlock32 = 1408, kFixed = 4096;
+  return kFixed + (K / 32 + 16) * kPerBlock32;
+}
+
+enum class KvFormat : uint8_t { kF32, kF16, kBF16, kQ8_0 };
+inline constexpr int kNumKvFormats = 4;
+
+// Positions in one tile of the key cache: keys are stored transposed, [tile][K][kKvTile], so that 16 positions are
+// scored at once without a horizontal sum. Values are stored [position][K].
+inline constexpr size_t kKvTile = 16;
+// Softmax is taken per segment of positions and merged in position order; the segment is part of the definition.
+inline constexpr size_t kSegment = 256;
+// Q8_0 caches: one float scale per position and 32 dimensions: keys [tile][K/32][kKvTile], values [position][K/32].
+inline constexpr size_t kKvQ8Block = 32;
+
+// One key/value head's cache. Scales are null but for Q8_0.
+struct KvHead {
+  void* k = nullptr;
+  float* k_scale = nullptr;
+  void* v = nullptr;
+  float* v_scale = nullptr;
+};
+
+// Attention of `n_tokens` x `n_heads` queries that share one key/value head. Token t stands at position
+// first_position + t and sees positions [max(0, position - window + 1), position]; window 0 sees all.
+//   score = dot(q, k) * scale, the dot product one fma chain over d from 0
+//   per segment: m = max, p = exp(score - m), l = fold(lanes of p), o = fma chain of p * v over positions
+//   merged in order: M' = max(M, m), a = exp(M - M'), b = exp(m - M'), L = fma(L, a, l * b), O = fma(O, a, o * b)
+//   out = O * (1 / L) + 0
+struct AttendArgs {
+  const float* q = nullptr;       // head h of token t at q + t * q_stride + h * head_dim
+  size_t q_stride = 0;
+  float* out = nullptr;           // likewise
+  size_t out_stride = 0;
+  size_t n_tokens = 0, n_heads = 0, head_dim = 0;
+  size_t first_position = 0;
+  size_t window = 0;
+  float scale = 1.0f;
+  KvHead kv;
+  std::byte* scratch = nullptr;   // attend_scratch_bytes(head_dim)
+};
+// Query rows scored together against one segment.
+inline constexpr size_t kAttendRows = 24;
+constexpr size_t attend_scratch_bytes(size_t head_dim) {
+  return kAttendRows * (kSegment + 2 * head_dim + 64) * sizeof(float) + 4096;
+}
+
+// Writes one position's key and value (head_dim floats each) into a head's cache.
+struct KvAppendArgs {
+  KvHead kv;
+  size_t position = 0, head_dim = 0;
+  const float* k = nullptr;
+  const float* v = nullptr;
+};
+
+using GemmFn = void (*)(const GemmArgs&);
+using AttendFn = void (*)(const AttendArgs&);
+using KvAppendFn = void (*)(const KvAppendArgs&);
+
+struct Table {
+  const char* name;
+  uint32_t needs;  // os::CpuFeature bits
+
+  GemmFn gemm[quant::kNumFormats];
+  AttendFn attend[kNumKvFormats];
+  KvAppendFn kv_append[kNumKvFormats];
+
+  // One row of `count` floats (a multiple of 32 or 256) to int8: per block, scale = absmax / 127 and
+  // q = round to even(x * (127 / absmax)); absmax below kTinyBlock gives scale 0 and zeros.
+  void (*quantize32)(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum, int16_t* sum32);
+  void (*quantize256)(const float* x, size_t count, int8_t* q, float* scale, int16_t* sum16, int16_t* sum32);
+
+  // y = x * (1 / sqrt(fold(lanes of x * x) / count + eps)) * weight
+  void (*rmsnorm)(float* y, const float* x, const float* weight, size_t count, float eps);
+  // y += x
+  void (*add)(float* y, const float* x, size_t count);
+  // gate = gate / (1 + exp(-gate)) * up, in place
+  void (*silu_mul)(float* gate, const float* up, size_t count);
+  // Rotates the first `rotary` of head_dim floats of each of n_heads heads, in place: with c and s of length rotary / 2,
+  // y = fma(x, c, partner * (-s)) for the first and fma(x, c, partner * s) for the second of a pair.
+  // Pairs are (2i, 2i + 1), or (i, i + rotary / 2) when `halves`.
+  void (*rope)(float* x, const float* c, const float* s, size_t n_heads, size_t head_dim, size_t rotary, bool halves);
+};
+
+inline constexpr float kTinyBlock = 1e-30f;
+
+// The scalar definition; always there.
+extern const Table kRefTable;
+
+}  // namespace hob::kernels
