@@ -130,6 +130,30 @@ std::string_view type_name(ValueType type) {
   return index < kTypeNames.size() ? kTypeNames[index] : "unknown";
 }
 
+size_t scalar_bytes(ValueType type) {
+  switch (type) {
+    case ValueType::kU8:
+    case ValueType::kI8:
+    case ValueType::kBool:
+      return 1;
+    case ValueType::kU16:
+    case ValueType::kI16:
+      return 2;
+    case ValueType::kU32:
+    case ValueType::kI32:
+    case ValueType::kF32:
+      return 4;
+    case ValueType::kU64:
+    case ValueType::kI64:
+    case ValueType::kF64:
+      return 8;
+    case ValueType::kString:
+    case ValueType::kArray:
+      break;
+  }
+  return 0;
+}
+
 bool Array::holds_integers() const {
   switch (element_type) {
     case ValueType::kF32:

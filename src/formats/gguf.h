@@ -41,6 +41,7 @@ enum class ValueType : uint32_t {
 };
 inline constexpr uint32_t kNumValueTypes = 13;
 std::string_view type_name(ValueType type);  // "u32", "string", ...
+size_t scalar_bytes(ValueType type);         // of one number or bool; 0 for strings and arrays
 
 struct Array;
 // Integers keep their width; strings view the mapping and live as long as the File.

@@ -32,30 +32,6 @@ constexpr uint64_t kMinAlignment = 8;  // the specification asks for a multiple 
 // value).
 constexpr uint64_t kMinKeyRecord = 8 + 1 + 4 + 1, kMinTensorRecord = 8 + 1 + 4 + 8 + 4 + 8;
 
-constexpr uint64_t scalar_bytes(ValueType type) {
-  switch (type) {
-    case ValueType::kU8:
-    case ValueType::kI8:
-    case ValueType::kBool:
-      return 1;
-    case ValueType::kU16:
-    case ValueType::kI16:
-      return 2;
-    case ValueType::kU32:
-    case ValueType::kI32:
-    case ValueType::kF32:
-      return 4;
-    case ValueType::kU64:
-    case ValueType::kI64:
-    case ValueType::kF64:
-      return 8;
-    case ValueType::kString:
-    case ValueType::kArray:
-      break;
-  }
-  return 0;
-}
-
 // A position in the file. Each take_ gives nothing, and moves nowhere, when the file ends too
 // early.
 class Cursor {

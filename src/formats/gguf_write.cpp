@@ -29,24 +29,6 @@ void pad(std::string& out, uint64_t alignment) {
   out.resize((out.size() + alignment - 1) & ~(alignment - 1));
 }
 
-size_t element_bytes(ValueType type) {
-  switch (type) {
-    case ValueType::kU8:
-    case ValueType::kI8:
-    case ValueType::kBool:
-      return 1;
-    case ValueType::kU16:
-    case ValueType::kI16:
-      return 2;
-    case ValueType::kU32:
-    case ValueType::kI32:
-    case ValueType::kF32:
-      return 4;
-    default:
-      return 8;
-  }
-}
-
 void append_array(std::string& out, const Array& array) {
   append(out, static_cast<uint32_t>(array.element_type));
   append<uint64_t>(out, array.count);
@@ -54,7 +36,7 @@ void append_array(std::string& out, const Array& array) {
     for (const std::string_view text : array.strings) append_string(out, text);
   } else if (array.count > 0) {
     out.append(reinterpret_cast<const char*>(array.data),
-               array.count * element_bytes(array.element_type));
+               array.count * scalar_bytes(array.element_type));
   }
 }
 
