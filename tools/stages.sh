@@ -6,10 +6,14 @@
 
 stages_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 stages_program=hob  # how messages begin
+stages_python=/usr/bin/python3  # Debian's, which has pip beside it, wherever there is one
+[ -e /etc/debian_version ] || stages_python=python3
+export CARGO_TARGET_DIR=$stages_root/build/cargo  # one for all builds and cargo's own tests
 . "$stages_root/tools/default-model"
 
 say() { printf '%s: %s\n' "$stages_program" "$*" >&2; }
 fail() { say "$*"; return 1; }
+trap '[ -t 2 ] && echo >&2; say "stopped; the next call goes on from here"; exit 130' INT
 
 # --- showing work ---
 
@@ -146,7 +150,8 @@ build_tree() {
   use_ccache
   if ! [ -f "$tree/build.ninja" ]; then
     with_progress "configuring the $name build" "$stages_root/build/$name-configure.log" \
-      cmake -S "$stages_root" -B "$tree" -G Ninja "$@" || return
+      cmake --no-warn-unused-cli -S "$stages_root" -B "$tree" -G Ninja -DCARGO="$(command -v cargo)" \
+      -DHOB_CARGO_TARGET_DIR="$CARGO_TARGET_DIR" "$@" || return
   fi
   with_progress "building ($name)" "$stages_root/build/$name-build.log" ninja -C "$tree" "$target" || return
   mv "$tree/.begun" "$tree/.built"
@@ -168,7 +173,5 @@ use_ccache() {
 
 # Prints the path of the default model, after fetching it where it is not there yet.
 fetch_model() {
-  local python=/usr/bin/python3  # Debian's, which has pip beside it
-  [ -x $python ] || python=python3
-  "$python" "$stages_root/tools/fetch-model"
+  "$stages_python" "$stages_root/tools/fetch-model"
 }
