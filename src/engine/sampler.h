@@ -1,14 +1,17 @@
 // From logits to a token: the chain of samplers under their usual names, in the usual order.
 //
-// Order: logit bias, penalties (repetition, frequency, presence), DRY, top-k, typical, top-p, min-p, XTC, temperature,
-// draw. Temperature 0 is greedy: the best score after bias, penalties and DRY, ties to the lowest id; what only narrows
-// the choice does not run then. Mirostat 2 replaces everything between temperature and the draw.
+// Order: logit bias, penalties (repetition, frequency, presence), DRY, top-k, typical, top-p,
+// min-p, XTC, temperature, draw. Temperature 0 is greedy: the best score after bias, penalties and
+// DRY, ties to the lowest id; what only narrows the choice does not run then. Mirostat 2 replaces
+// everything between temperature and the draw.
 //
-// The same bits everywhere: probabilities are whole multiples of 2^-40 of the likeliest one's (engine/sampler_steps.h),
-// so sums have no order, and exp and log are our own (base/portable_math.h). Randomness is counter-based, keyed by
-// (seed, position): a reply depends on nothing else (base/rng.h).
+// The same bits everywhere: probabilities are whole multiples of 2^-40 of the likeliest one's
+// (engine/sampler_steps.h), so sums have no order, and exp and log are our own
+// (base/portable_math.h). Randomness is counter-based, keyed by (seed, position): a reply depends
+// on nothing else (base/rng.h).
 //
-// Bad logits: NaN counts as -inf and is never chosen; +inf counts as the largest float. No finite logit left: an error.
+// Bad logits: NaN counts as -inf and is never chosen; +inf counts as the largest float. No finite
+// logit left: an error.
 #pragma once
 
 #include <cstdint>
@@ -43,8 +46,9 @@ struct SamplerOptions {
   std::map<Token, double> logit_bias;  // added to the logit; -inf: never
   uint64_t seed = 0;
 
-  // Every complaint at once, each naming option, value and allowed range; empty when valid. A bias for a token outside
-  // the vocabulary is a complaint where the vocabulary is given; sampling ignores it.
+  // Every complaint at once, each naming option, value and allowed range; empty when valid. A bias
+  // for a token outside the vocabulary is a complaint where the vocabulary is given; sampling
+  // ignores it.
   std::vector<std::string> complaints(size_t vocabulary = SIZE_MAX) const;
 };
 
@@ -57,9 +61,10 @@ struct SamplerOptionInfo {
 // Every name that set_option() knows, in the order of the chain.
 std::vector<SamplerOptionInfo> sampler_option_table();
 
-// `-o NAME VALUE`: sets one option from text. Names may be spelled with '-' for '_'. An unknown name's error suggests
-// the nearest one; a value outside its range is an error here already. On error `options` is unchanged.
-// logit_bias takes "ID=BIAS,ID=BIAS" and replaces what was set before.
+// `-o NAME VALUE`: sets one option from text. Names may be spelled with '-' for '_'. An unknown
+// name's error suggests the nearest one; a value outside its range is an error here already. On
+// error `options` is unchanged. logit_bias takes "ID=BIAS,ID=BIAS" and replaces what was set
+// before.
 Result<> set_option(SamplerOptions& options, std::string_view name, std::string_view value);
 
 struct Candidate {
@@ -73,13 +78,14 @@ struct Sampled {
   std::vector<Candidate> alternatives;  // best first, as many as asked for
 };
 
-// sample()'s `alternatives` where no log-probability is wanted: it costs a pass over the vocabulary.
+// sample()'s `alternatives` where no log-probability is wanted: it costs a pass over the
+// vocabulary.
 inline constexpr int kNoLogprobs = -1;
 
 struct SamplerState;  // scratch between steps, engine/sampler_steps.h
 
-// Not thread-safe: one Sampler per conversation. Its only memory between calls is mirostat's mu; mirostat replies
-// therefore replay only from their start.
+// Not thread-safe: one Sampler per conversation. Its only memory between calls is mirostat's mu;
+// mirostat replies therefore replay only from their start.
 class Sampler {
  public:
   // Options must have no complaints().
@@ -88,9 +94,9 @@ class Sampler {
   Sampler& operator=(Sampler&&) noexcept;
   ~Sampler();
 
-  // `logits` [V] are left as they were. `history` is the prompt and reply so far; the draw's position is its length.
-  // `alternatives`: kNoLogprobs, or how many candidates to return (0: the chosen token's own logprob only).
-  // kInvalid where no logit is finite.
+  // `logits` [V] are left as they were. `history` is the prompt and reply so far; the draw's
+  // position is its length. `alternatives`: kNoLogprobs, or how many candidates to return (0: the
+  // chosen token's own logprob only). kInvalid where no logit is finite.
   Result<Sampled> sample(std::span<const float> logits, std::span<const Token> history,
                          int alternatives = kNoLogprobs);
   const SamplerOptions& options() const { return options_; }
