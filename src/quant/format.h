@@ -1,8 +1,8 @@
-// Weight formats: how a row of K numbers is stored. One traits table; every place that needs a fact about a format
-// reads it here.
+// Weight formats: how a row of K numbers is stored. One traits table; every place that needs a fact
+// about a format reads it here.
 //
-// A row is a whole number of blocks; a block holds `block_len` weights in `block_bytes` bytes. Byte order is little
-// endian. Layouts: the GGUF specification (ggml docs/gguf.md) and quant/blocks.h.
+// A row is a whole number of blocks; a block holds `block_len` weights in `block_bytes` bytes. Byte
+// order is little endian. Layouts: the GGUF specification (ggml docs/gguf.md) and quant/blocks.h.
 #pragma once
 
 #include <cstddef>

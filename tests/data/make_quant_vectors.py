@@ -3,7 +3,8 @@
 awkward weights.
 
 For src/quant/format_test.cpp. Records follow one another:
-    char[8] format name, u32 kind (0 blocks -> floats, 1 floats -> blocks), u32 weights, the blocks, the floats
+    char[8] format name, u32 kind (0 blocks -> floats, 1 floats -> blocks), u32 weights,
+    the blocks, the floats
 kind 0: random bytes, and blocks whose half-precision scales are zero, denormal, infinite, NaN,
 largest, negative, under random, all-zero and all-one levels. kind 1, only where `gguf` can
 quantise: normal weights over many magnitudes, zeros, constants, one outlier, halves between levels;
@@ -43,7 +44,8 @@ def awkward_blocks(name: str) -> np.ndarray:
 
 def awkward_weights() -> np.ndarray:
     rows = [rng.standard_normal(32) * 10.0 ** power for power in range(-6, 4)]
-    rows += [np.zeros(32), np.full(32, 0.75), np.full(32, -3.0), np.linspace(-1, 1, 32), np.linspace(2, 3, 32)]
+    rows += [np.zeros(32), np.full(32, 0.75), np.full(32, -3.0), np.linspace(-1, 1, 32),
+             np.linspace(2, 3, 32)]
     outlier = rng.standard_normal(32) * 0.01
     outlier[7] = -5
     rows += [outlier, -outlier, np.arange(32) - 15.5, np.arange(32) * 0.5 - 8,
