@@ -107,7 +107,7 @@ size_t printable_sequence(std::string_view bytes) {
 }
 
 std::string element_text(const Array& array, size_t i, size_t max_chars) {
-  if (array.holds_strings()) return '"' + printable(array.strings[i], max_chars) + '"';
+  if (array.holds_strings()) return fmt::format("\"{}\"", printable(array.strings[i], max_chars));
   if (array.element_type == ValueType::kBool) return array.integer(i) ? "true" : "false";
   return with_element(array, i, [](auto x) { return fmt::format("{}", x); });
 }
@@ -291,7 +291,7 @@ std::string to_text(const Value& value, size_t max_chars) {
       [&](const auto& x) -> std::string {
         using T = std::decay_t<decltype(x)>;
         if constexpr (std::is_same_v<T, std::string_view>) {
-          return '"' + printable(x, max_chars) + '"';
+          return fmt::format("\"{}\"", printable(x, max_chars));
         } else if constexpr (std::is_same_v<T, Array>) {
           return array_text(x, max_chars);
         } else {
