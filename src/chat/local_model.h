@@ -1,6 +1,9 @@
 // A local model as people use it: messages in, text out. Joins the engine (ids) with the text layer
 // (tokenizer, chat template, stop strings); commands and servers go through here.
 //
+// A file without a chat template is spoken to in plain ChatML where its vocabulary has ChatML's two
+// control tokens; otherwise the messages' texts, a blank line between them, are the prompt.
+//
 // Not thread-safe: one reply at a time per LocalModel.
 #pragma once
 
@@ -23,35 +26,40 @@ struct Message {
   std::string role;  // "system", "user", "assistant", or what the template knows
   std::string content;
 };
+nlohmann::ordered_json to_json(const std::vector<Message>& messages);
 
 struct ReplyOptions {
   engine::SamplerOptions sampler;
   std::optional<size_t> max_tokens;
-  std::vector<std::string> stop;  // the reply ends before the first of these
-  int alternatives = 0;           // logprobs with this many alternatives per token
+  std::vector<std::string> stop;           // the reply ends before the first of these
+  int alternatives = engine::kNoLogprobs;  // 0: log-probabilities; n: and n alternatives per token
   bool raw = false;  // the last message's content is the prompt as it stands, no template
   const std::atomic<bool>* cancel = nullptr;
 };
 
 struct ReplyToken {
   text::Token token;
-  float logprob;
+  std::optional<float> logprob;
   std::vector<engine::Candidate> alternatives;
 };
 
 struct Reply {
   std::string text;
   std::vector<ReplyToken> tokens;
-  engine::Finish finish = engine::Finish::kEnd;
-  std::string stop;  // the stop string that ended it, if one did
+  engine::Finish finish = engine::Finish::kEnd;  // kStopped only where `cancel` ended it
+  std::string stop;                              // the stop string that ended it, if one did
   engine::Generated usage;
 };
+
+// The template that the vocabulary carries or, where it carries none, ChatML as above. Empty: none.
+std::string template_source(const text::Tokenizer& tokenizer);
 
 class LocalModel {
  public:
   // `path` is a GGUF file.
   static Result<std::unique_ptr<LocalModel>> load(const std::string& path,
                                                   const engine::EngineOptions& options);
+  ~LocalModel();
 
   // The exact tokens that reply() would run. The prompt is refused (kTooLarge, both numbers) where
   // it does not fit.
@@ -66,6 +74,11 @@ class LocalModel {
   const text::Tokenizer& tokenizer() const;
   engine::Engine& engine();
   const std::string& name() const;  // general.name of the file, or its file name
+
+ private:
+  struct Impl;
+  explicit LocalModel(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace hob::chat

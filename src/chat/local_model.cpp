@@ -1,0 +1,176 @@
+#include "chat/local_model.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "base/check.h"
+#include "models/registry.h"
+#include "models/vocabulary.h"
+#include "text/stream.h"
+
+namespace hob::chat {
+namespace {
+
+using text::Token;
+
+constexpr const char* kChatMl =
+    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] "
+    "}}<|im_end|>\n"
+    "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}";
+
+// What DRY never repeats across, as its author proposes them.
+constexpr const char* kDryBreakers[] = {"\n", ":", "\"", "*"};
+
+bool has_control_token(const text::Tokenizer& tokenizer, std::string_view spelling) {
+  for (size_t i = 0; i < tokenizer.size(); ++i) {
+    const auto token = static_cast<Token>(i);
+    if (tokenizer.is_control(token) && tokenizer.spelling(token) == spelling) return true;
+  }
+  return false;
+}
+
+std::vector<Token> end_tokens(const text::Tokenizer& tokenizer) {
+  std::vector<Token> out;
+  for (size_t i = 0; i < tokenizer.size(); ++i) {
+    if (tokenizer.ends_reply(static_cast<Token>(i))) out.push_back(static_cast<Token>(i));
+  }
+  return out;
+}
+
+std::string joined(const std::vector<Message>& messages) {
+  std::string out;
+  for (const Message& message : messages) {
+    if (!out.empty()) out += "\n\n";
+    out += message.content;
+  }
+  return out;
+}
+
+}  // namespace
+
+nlohmann::ordered_json to_json(const std::vector<Message>& messages) {
+  auto out = nlohmann::ordered_json::array();
+  for (const Message& message : messages) {
+    out.push_back({{"role", message.role}, {"content", message.content}});
+  }
+  return out;
+}
+
+std::string template_source(const text::Tokenizer& tokenizer) {
+  const std::string& own = tokenizer.vocabulary().chat_template;
+  if (!own.empty()) return own;
+  const bool speaks_chatml =
+      has_control_token(tokenizer, "<|im_start|>") && has_control_token(tokenizer, "<|im_end|>");
+  return speaks_chatml ? kChatMl : "";
+}
+
+struct LocalModel::Impl {
+  gguf::File file;  // the weights' views point into its mapping
+  std::string name;
+  text::Tokenizer tokenizer;
+  std::optional<text::ChatTemplate> chat_template;
+  std::vector<Token> end_tokens;
+  std::unique_ptr<engine::Engine> engine;
+  std::optional<engine::Sequence>
+      sequence;  // the conversation so far, reused where the next begins alike
+
+  Result<std::vector<Token>> encode_plain(std::string_view text) const {
+    std::vector<Token> tokens;
+    const auto& vocabulary = tokenizer.vocabulary();
+    if (vocabulary.add_bos && vocabulary.bos >= 0) tokens.push_back(vocabulary.bos);
+    const auto rest = tokenizer.encode(text);
+    tokens.insert(tokens.end(), rest.begin(), rest.end());
+    return tokens;
+  }
+
+  Result<std::vector<Token>> encode(const std::vector<Message>& messages, bool raw) const {
+    HOB_CHECK(!messages.empty());
+    if (raw) return encode_plain(messages.back().content);
+    if (!chat_template) return encode_plain(joined(messages));
+    HOB_TRY(const std::string rendered, chat_template->render(to_json(messages)));
+    return tokenizer.encode_rendered(rendered);
+  }
+
+  engine::Request request(const std::vector<Token>& prompt, const ReplyOptions& options) const {
+    engine::Request request{.prompt = prompt,
+                            .sampler = options.sampler,
+                            .max_tokens = options.max_tokens.value_or(SIZE_MAX),
+                            .end_tokens = end_tokens,
+                            .alternatives = options.alternatives,
+                            .cancel = options.cancel};
+    if (request.sampler.dry_multiplier > 0 && request.sampler.dry_breakers.empty()) {
+      for (const char* breaker : kDryBreakers) {
+        request.sampler.dry_breakers.push_back(tokenizer.encode(breaker));
+      }
+    }
+    return request;
+  }
+};
+
+Result<std::unique_ptr<LocalModel>> LocalModel::load(const std::string& path,
+                                                     const engine::EngineOptions& options) {
+  HOB_TRY(auto file, gguf::File::open(path));
+  const std::string stem = std::filesystem::path(path).stem().string();
+  HOB_TRY(std::string name, file.text_or("general.name", stem));
+  HOB_TRY(auto vocabulary, models::read_vocabulary(file));
+  HOB_TRY(auto tokenizer, text::Tokenizer::create(std::move(vocabulary)));
+  std::optional<text::ChatTemplate> chat_template;
+  if (std::string source = template_source(tokenizer); !source.empty()) {
+    HOB_TRY(chat_template, text::ChatTemplate::compile(std::move(source), &tokenizer));
+  }
+  HOB_TRY(auto model, models::load(file));
+  HOB_TRY(auto engine, engine::Engine::create(std::move(model), options));
+  auto ends = end_tokens(tokenizer);
+  return std::unique_ptr<LocalModel>(new LocalModel(std::unique_ptr<Impl>(
+      new Impl{std::move(file), std::move(name), std::move(tokenizer), std::move(chat_template),
+               std::move(ends), std::move(engine), std::nullopt})));
+}
+
+LocalModel::LocalModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+LocalModel::~LocalModel() = default;
+
+Result<std::vector<Token>> LocalModel::encode(const std::vector<Message>& messages,
+                                              bool raw) const {
+  HOB_TRY(auto tokens, impl_->encode(messages, raw));
+  if (tokens.empty()) return fail(ErrorKind::kInvalid, "the prompt is empty");
+  const size_t context = impl_->engine->context();
+  if (tokens.size() > context) {
+    return fail(
+        ErrorKind::kTooLarge,
+        "the prompt is {} tokens long and the context holds {}: shorten it or raise --context",
+        tokens.size(), context);
+  }
+  return tokens;
+}
+
+Result<Reply> LocalModel::reply(const std::vector<Message>& messages, const ReplyOptions& options,
+                                const std::function<void(std::string_view)>& on_text) {
+  HOB_TRY(const auto prompt, encode(messages, options.raw));
+  if (!impl_->sequence) {
+    HOB_TRY(impl_->sequence, impl_->engine->new_sequence());
+  }
+  Reply reply;
+  text::TextStream stream(options.stop);
+  const auto show = [&](const std::string& text) {
+    reply.text += text;
+    if (on_text && !text.empty()) on_text(text);
+  };
+  const auto on_token = [&](const engine::Sampled& sampled) {
+    reply.tokens.push_back({sampled.token, sampled.logprob, sampled.alternatives});
+    show(stream.push(impl_->tokenizer.bytes(sampled.token)));
+    return !stream.stopped();
+  };
+  const auto request = impl_->request(prompt, options);
+  HOB_TRY(reply.usage, impl_->engine->generate(*impl_->sequence, request, on_token));
+  show(stream.finish());
+  reply.stop = stream.matched();
+  reply.finish = stream.stopped() ? engine::Finish::kEnd : reply.usage.finish;
+  return reply;
+}
+
+const text::Tokenizer& LocalModel::tokenizer() const { return impl_->tokenizer; }
+engine::Engine& LocalModel::engine() { return *impl_->engine; }
+const std::string& LocalModel::name() const { return impl_->name; }
+
+}  // namespace hob::chat

@@ -1,0 +1,138 @@
+#include "cli/model_flags.h"
+
+#include <charconv>
+#include <random>
+
+#include "models/registry.h"
+
+namespace hob::cli {
+namespace {
+
+constexpr std::pair<const char*, engine::KvFormat> kKvFormats[] = {
+    {"f32", engine::KvFormat::kF32},
+    {"f16", engine::KvFormat::kF16},
+    {"bf16", engine::KvFormat::kBF16},
+    {"q8_0", engine::KvFormat::kQ8_0},
+};
+
+std::vector<std::string> kv_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, format] : kKvFormats) names.emplace_back(name);
+  return names;
+}
+
+template <class T>
+Result<T> whole_number(std::string_view name, std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return fail(ErrorKind::kInvalid, "option {}: '{}' is not a whole number in range", name, text);
+  }
+  return value;
+}
+
+// Small enough to survive a JSON reader that keeps numbers as doubles.
+uint64_t fresh_seed() {
+  std::random_device device;
+  return device();
+}
+
+}  // namespace
+
+void ModelFlag::declare(CLI::App& app) {
+  app.add_option("-m,--model", model,
+                 "Model: a name 'hob models' lists, a part of one, or a GGUF file (default: "
+                 "$HOB_MODEL, else SmolLM2)")
+      ->option_text("NAME|PATH");
+}
+
+void EngineFlags::declare(CLI::App& app) {
+  ModelFlag::declare(app);
+  app.add_option("--threads", threads, "Threads to compute with (default: every usable core)")
+      ->option_text("N")
+      ->check(CLI::Range(0, 1024));
+  app.add_option(
+         "--context", context,
+         "Tokens that prompt and reply may take together (default: the model's, at most 8192)")
+      ->option_text("N");
+  app.add_option("--kv", kv,
+                 "Precision of the attention cache: f32, f16, bf16 or q8_0 (default: f16)")
+      ->option_text("TYPE")
+      ->check(CLI::IsMember(kv_names()));
+}
+
+engine::EngineOptions EngineFlags::options() const {
+  engine::EngineOptions options{.threads = threads, .context = context};
+  for (const auto& [name, format] : kKvFormats) {
+    if (kv == name) options.kv = format;
+  }
+  return options;
+}
+
+Result<std::unique_ptr<chat::LocalModel>> EngineFlags::load() const {
+  HOB_TRY(const std::string file, path());
+  return chat::LocalModel::load(file, options());
+}
+
+void ReplyFlags::declare(CLI::App& app) {
+  app.add_option("-s,--system", system, "System prompt")->option_text("TEXT");
+  app.add_option("-o,--option", options,
+                 "An option of the sampler, such as: -o temperature 0; repeatable ('hob --options' "
+                 "lists them)")
+      ->option_text("KEY VALUE")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+  app.add_option("-n,--tokens", tokens, "Longest reply, in tokens")->option_text("N");
+  app.add_option(
+         "--seed", seed,
+         "Seed of the random draws; the same seed gives the same reply (default: a fresh one)")
+      ->option_text("N");
+  app.add_option("--stop", stop, "End the reply before this text; repeatable")
+      ->option_text("TEXT")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
+}
+
+Result<chat::ReplyOptions> ReplyFlags::reply_options() const {
+  chat::ReplyOptions out;
+  out.max_tokens = tokens;
+  out.stop = stop;
+  std::erase(out.stop, "");
+  out.sampler.seed = fresh_seed();
+  for (const auto& [key, value] : options) {
+    if (key == "max_tokens") {  // llm's name for -n
+      HOB_TRY(out.max_tokens, whole_number<size_t>(key, value));
+    } else if (key == "stop") {
+      out.stop.push_back(value);
+    } else {
+      HOB_TRY_VOID(engine::set_option(out.sampler, key, value));
+    }
+  }
+  if (seed) out.sampler.seed = *seed;
+  if (const auto complaints = out.sampler.complaints(); !complaints.empty()) {
+    return fail(ErrorKind::kInvalid, "{}", fmt::join(complaints, "; "));
+  }
+  return out;
+}
+
+std::string bytes_text(uint64_t bytes) {
+  constexpr const char* kUnits[] = {"bytes", "KB", "MB", "GB", "TB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  while (value >= 999.95 && unit + 1 < std::size(kUnits)) value /= 1000, ++unit;
+  return unit == 0 ? fmt::format("{} bytes", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string grouped(uint64_t number) {
+  std::string digits = fmt::format("{}", number);
+  for (size_t i = digits.size(); i > 3; i -= 3) digits.insert(i - 3, ",");
+  return digits;
+}
+
+std::string seconds_text(double seconds) {
+  if (seconds < 60) return fmt::format("{:.2f} s", seconds);
+  const auto whole = static_cast<uint64_t>(seconds);
+  return fmt::format("{} min {} s", whole / 60, whole % 60);
+}
+
+}  // namespace hob::cli

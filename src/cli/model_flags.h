@@ -1,0 +1,54 @@
+// Flags that several commands share: which model, how it runs, how replies are sampled.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.h"
+#include "chat/local_model.h"
+#include "chat/model_store.h"
+#include "engine/engine.h"
+
+namespace hob::cli {
+
+// -m. The struct must outlive parsing.
+struct ModelFlag {
+  std::string model;
+  void declare(CLI::App& app);
+  Result<std::string> path() const { return chat::ModelStore::standard().find(model); }
+};
+
+// -m, --threads, --context, --kv.
+struct EngineFlags : ModelFlag {
+  int threads = 0;
+  size_t context = 0;
+  std::string kv = "f16";
+  void declare(CLI::App& app);
+  engine::EngineOptions options() const;
+  Result<std::unique_ptr<chat::LocalModel>> load() const;
+};
+
+// -s, -o, -n, --seed, --stop.
+struct ReplyFlags {
+  std::string system;
+  std::vector<std::pair<std::string, std::string>> options;
+  std::optional<size_t> tokens;
+  std::optional<uint64_t> seed;
+  std::vector<std::string> stop;
+  void declare(CLI::App& app);
+  // What the flags ask for, with a fresh seed where none is given. Every flag and -o is checked.
+  Result<chat::ReplyOptions> reply_options() const;
+};
+
+// A file's bytes for people: "98.0 MB".
+std::string bytes_text(uint64_t bytes);
+// "1,234,567".
+std::string grouped(uint64_t number);
+// "0.26 s", "1 min 5 s".
+std::string seconds_text(double seconds);
+
+}  // namespace hob::cli
