@@ -1,0 +1,51 @@
+// Guards: how content stays content through a chat template.
+//
+// Before rendering, a guard character goes into every place where a person's or tool's text spells a control token, so
+// that the rendered prompt holds the spelling of a control token only where the template itself wrote it. A guard is the
+// noncharacter U+FDD0, which no text uses; if one does, it is escaped, and so are bytes that are not UTF-8, since Jinja
+// works on characters. without_guards() undoes all of it.
+//
+// Covers: spellings inside a text; spellings that text and template would make together (a text that begins or ends with
+// part of one); spellings that a change of ASCII case would make; bytes of any kind.
+// Does not cover: a template that deletes characters from inside a text (Guarding::kEveryBeginning is for that).
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "text/special_tokens.h"
+
+namespace hob::text {
+
+inline constexpr char32_t kGuard = 0xfdd0;
+// Followed by U+10FE00 + b: 0 for U+FDD0 itself, 1 for U+FDD1, 0x80-0xff for that byte.
+inline constexpr char32_t kGuardEscape = 0xfdd1;
+inline constexpr char32_t kEscapedBase = 0x10fe00;
+
+// The text that a guarded string stands for: guards removed, escapes undone. Harmless on any other text.
+std::string without_guards(std::string_view rendered);
+
+enum class Guarding {
+  kSpellings,         // what the opening note says
+  kWholeTexts,        // and a text that as a whole is the inside of a spelling
+  kEveryBeginning,    // and every character that begins a spelling
+};
+
+class Guard {
+ public:
+  // The spellings must live as long as the Guard.
+  explicit Guard(std::vector<std::string_view> control_spellings);
+  // Valid UTF-8 for any bytes.
+  std::string apply(std::string_view content, Guarding how) const;
+
+ private:
+  std::vector<bool> guarded_positions(std::string_view content, Guarding how) const;
+
+  std::vector<std::string> spellings_;  // ASCII letters in lower case
+  std::vector<std::string> beginnings_;  // the first characters of all of them, each once
+  SpecialTokens full_;
+};
+
+}  // namespace hob::text
