@@ -157,14 +157,14 @@ Result<Sampled> Sampler::sample(std::span<const float> logits, std::span<const T
             vocabulary_);
   const Input in{options_, history};
   const auto scores = adjust(in, logits, *state_);
-  const Token best = best_token(scores);
-  if (best < 0) {
+  const auto best = best_token(scores);
+  if (!best) {
     return fail(ErrorKind::kInvalid,
                 "the model's output at position {} leaves no token to choose (no finite logit)",
                 history.size());
   }
   Sampled sampled;
-  sampled.token = options_.temperature == 0 ? best : choose(in, scores, *state_);
+  sampled.token = options_.temperature == 0 ? *best : choose(in, scores, *state_);
   if (alternatives >= 0) {
     add_logprobs(logits, static_cast<size_t>(alternatives), state_->candidates, sampled);
   }

@@ -143,7 +143,7 @@ double weighted_depth(const Candidates& candidates, float best) {
 
 float Candidates::best() const { return highest(scores); }
 
-Token best_token(std::span<const float> scores) {
+std::optional<Token> best_token(std::span<const float> scores) {
   constexpr size_t kBlock = 1024;
   float best = -kInfinity;
   size_t block = 0;  // where the best was first seen
@@ -154,7 +154,7 @@ Token best_token(std::span<const float> scores) {
       block = i;
     }
   }
-  if (best == -kInfinity) return -1;
+  if (best == -kInfinity) return std::nullopt;
   return static_cast<Token>(
       std::find(scores.begin() + static_cast<ptrdiff_t>(block), scores.end(), best) -
       scores.begin());

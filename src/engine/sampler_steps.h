@@ -19,6 +19,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -89,8 +90,8 @@ void penalise_continued_repeats(std::span<float> scores, std::span<const Token> 
                                 const SamplerOptions& options);
 
 // --- from scores to candidates -----------------------------------------------------------------
-// The first of the highest scores; -1 where none is above -inf.
-Token best_token(std::span<const float> scores);
+// The first of the highest scores; none where no score is above -inf.
+std::optional<Token> best_token(std::span<const float> scores);
 // ln of the sum of exp(score) over [V]; some score must be above -inf.
 double log_of_sum(std::span<const float> scores);
 void take_all(Candidates& candidates, std::span<const float> scores);
