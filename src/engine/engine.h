@@ -60,7 +60,7 @@ struct Request {
   SamplerOptions sampler;
   size_t max_tokens = SIZE_MAX;
   std::vector<Token> end_tokens;        // end the reply; not part of it
-  int alternatives = 0;
+  int alternatives = kNoLogprobs;       // as Sampler::sample's
   const std::atomic<bool>* cancel = nullptr;  // looked at before every token and every prompt chunk
 };
 
@@ -93,6 +93,9 @@ class Engine {
  private:
   Engine(std::shared_ptr<const models::Transformer> model, const EngineOptions& options,
          const kernels::Table& table);
+  Result<> check(std::span<const Slice> slices) const;
+  void run_chunk(std::span<const Slice> pieces, std::vector<float>& logits);
+
   std::shared_ptr<const models::Transformer> model_;
   os::ThreadPool pool_;
   ops::Ctx ctx_;

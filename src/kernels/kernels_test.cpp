@@ -178,7 +178,7 @@ TEST_P(Gemm, TheDefinitionIsCloseToTheExactProduct) {
   const size_t N = 24, K = 1024, M = 3;
   Random random(99);
   const auto weights = random_weights(format, N, K, random);
-  const auto x = random.values(M * K);
+  const auto x = random.tame_values(M * K);
   std::vector<float> w(N * K);
   for (size_t n = 0; n < N; ++n) {
     traits.dequantize(weights.data() + n * quant::row_bytes(format, K), K, &w[n * K]);

@@ -1,0 +1,187 @@
+#include "engine/engine.h"
+
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "kernels/registry.h"
+#include "os/cpu.h"
+
+namespace hob::engine {
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+size_t common_prefix(std::span<const Token> a, std::span<const Token> b) {
+  return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+}
+
+}  // namespace
+
+void Sequence::truncate(size_t length) {
+  if (length < tokens_.size()) tokens_.resize(length);
+}
+
+Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<const models::Transformer> model,
+                                               const EngineOptions& options) {
+  HOB_TRY(const kernels::Table* table, kernels::select(options.isa));
+  constexpr int kMostThreads = 1024;
+  if (options.threads < 0 || options.threads > kMostThreads) {
+    return fail(ErrorKind::kInvalid, "threads = {} is outside 0..{}", options.threads, kMostThreads);
+  }
+  if (options.chunk == 0) return fail(ErrorKind::kInvalid, "chunk = 0: at least one row must go through at a time");
+  if (options.context > model->spec.context) {
+    return fail(ErrorKind::kInvalid, "context = {} exceeds the {} positions that {} was made for", options.context,
+                model->spec.context, model->file->path());
+  }
+  std::unique_ptr<Engine> engine(new Engine(std::move(model), options, *table));
+  HOB_TRY(engine->run_, engine->model_->make_run(engine->ctx_, engine->chunk_));
+  return engine;
+}
+
+Engine::Engine(std::shared_ptr<const models::Transformer> model, const EngineOptions& options,
+               const kernels::Table& table)
+    : model_(std::move(model)),
+      pool_(options.threads > 0 ? options.threads : os::usable_cores()),
+      ctx_(pool_, table),
+      context_(options.context > 0 ? options.context : std::min(model_->spec.context, kDefaultContext)),
+      chunk_(std::min(options.chunk, context_)),
+      kv_(options.kv) {}
+
+Result<Sequence> Engine::new_sequence() const {
+  Sequence sequence;
+  HOB_TRY(sequence.cache_, KvCache::allocate(*model_, kv_, context_));
+  return sequence;
+}
+
+Result<> Engine::check(std::span<const Slice> slices) const {
+  for (size_t i = 0; i < slices.size(); ++i) {
+    const Slice& slice = slices[i];
+    for (const Token token : slice.tokens) {
+      if (token < 0 || static_cast<size_t>(token) >= model_->spec.vocabulary) {
+        return fail(ErrorKind::kInvalid, "token {} is outside the vocabulary of {}", token, model_->spec.vocabulary);
+      }
+    }
+    const size_t length = slice.sequence->tokens().size() + slice.tokens.size();
+    if (length > context_) {
+      return fail(ErrorKind::kTooLarge, "{} tokens do not fit the context of {}", length, context_);
+    }
+    for (size_t j = 0; j < i; ++j) {
+      HOB_CHECK(slices[j].sequence != slice.sequence, "one sequence in two slices of a run");
+    }
+  }
+  return {};
+}
+
+Result<> Engine::run(std::span<const Slice> slices, std::vector<float>& logits) {
+  HOB_TRY_VOID(check(slices));
+  logits.clear();
+  // Slices go through the layers in pieces that fill a chunk; a row's result does not depend on the cut.
+  std::vector<Slice> pieces;
+  size_t rows = 0;
+  for (const Slice& slice : slices) {
+    for (size_t first = 0; first < slice.tokens.size();) {
+      const size_t count = std::min(slice.tokens.size() - first, chunk_ - rows);
+      const bool ends = first + count == slice.tokens.size();
+      const Logits wanted = slice.logits == Logits::kLast && !ends ? Logits::kNone : slice.logits;
+      pieces.push_back({slice.sequence, slice.tokens.subspan(first, count), wanted});
+      first += count;
+      rows += count;
+      if (rows == chunk_) {
+        run_chunk(pieces, logits);
+        pieces.clear();
+        rows = 0;
+      }
+    }
+  }
+  if (!pieces.empty()) run_chunk(pieces, logits);
+  return {};
+}
+
+void Engine::run_chunk(std::span<const Slice> pieces, std::vector<float>& logits) {
+  std::vector<Token> tokens;
+  std::vector<models::RunSequence> sequences;
+  std::vector<size_t> wanted;
+  for (const Slice& piece : pieces) {
+    const ops::SequenceRows rows{tokens.size(), piece.tokens.size(), piece.sequence->tokens_.size()};
+    sequences.push_back({rows, piece.sequence->cache_.layers()});
+    tokens.insert(tokens.end(), piece.tokens.begin(), piece.tokens.end());
+    piece.sequence->tokens_.insert(piece.sequence->tokens_.end(), piece.tokens.begin(), piece.tokens.end());
+    const size_t unwanted = piece.logits == Logits::kNone ? rows.rows : piece.logits == Logits::kLast ? rows.rows - 1 : 0;
+    for (size_t r = unwanted; r < rows.rows; ++r) wanted.push_back(rows.first_row + r);
+  }
+  model_->forward(*run_, tokens, sequences);
+  if (wanted.empty()) return;
+  const size_t vocabulary = model_->spec.vocabulary, before = logits.size();
+  logits.resize(before + wanted.size() * vocabulary);
+  model_->logits(*run_, wanted, Matrix(logits.data() + before, wanted.size(), vocabulary));
+}
+
+Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
+                                   const std::function<bool(const Sampled&)>& on_token) {
+  if (request.prompt.empty()) return fail(ErrorKind::kInvalid, "the prompt is empty");
+  if (request.prompt.size() >= context_) {
+    return fail(ErrorKind::kTooLarge,
+                "the prompt is {} tokens long, the context has room for {} and one more for the reply: "
+                "shorten the prompt or ask for a longer context (the model was made for {})",
+                request.prompt.size(), context_ - 1, model_->spec.context);
+  }
+  if (const auto complaints = request.sampler.complaints(model_->spec.vocabulary); !complaints.empty()) {
+    return fail(ErrorKind::kInvalid, "{}", fmt::join(complaints, "; "));
+  }
+  Generated result;
+  result.prompt_tokens = request.prompt.size();
+  // The last prompt token always runs: its logits are needed.
+  result.cached_tokens = std::min(common_prefix(request.prompt, sequence.tokens()), request.prompt.size() - 1);
+  sequence.truncate(result.cached_tokens);
+
+  const auto cancelled = [&] { return request.cancel && request.cancel->load(std::memory_order_relaxed); };
+  const auto started = std::chrono::steady_clock::now();
+  std::vector<float> logits;
+  for (size_t first = result.cached_tokens; first < request.prompt.size();) {
+    if (cancelled()) {
+      result.finish = Finish::kStopped;
+      return result;
+    }
+    const size_t count = std::min(chunk_, request.prompt.size() - first);
+    const bool last = first + count == request.prompt.size();
+    const Slice slice{&sequence, request.prompt.subspan(first, count), last ? Logits::kLast : Logits::kNone};
+    HOB_TRY_VOID(run({&slice, 1}, logits));
+    first += count;
+  }
+  result.prompt_seconds = seconds_since(started);
+
+  Sampler sampler(request.sampler, model_->spec.vocabulary);
+  const auto reply_started = std::chrono::steady_clock::now();
+  result.finish = Finish::kLength;
+  while (result.reply_tokens < request.max_tokens) {
+    if (cancelled()) {
+      result.finish = Finish::kStopped;
+      break;
+    }
+    HOB_TRY(const Sampled sampled, sampler.sample(logits, sequence.tokens(), request.alternatives));
+    if (std::find(request.end_tokens.begin(), request.end_tokens.end(), sampled.token) != request.end_tokens.end()) {
+      result.finish = Finish::kEnd;
+      break;
+    }
+    ++result.reply_tokens;
+    if (!on_token(sampled)) {
+      result.finish = Finish::kStopped;
+      break;
+    }
+    if (result.reply_tokens == request.max_tokens) break;
+    if (sequence.tokens().size() == context_) {
+      result.finish = Finish::kContextFull;
+      break;
+    }
+    const Slice slice{&sequence, {&sampled.token, 1}, Logits::kLast};
+    HOB_TRY_VOID(run({&slice, 1}, logits));
+  }
+  result.reply_seconds = seconds_since(reply_started);
+  return result;
+}
+
+}  // namespace hob::engine
