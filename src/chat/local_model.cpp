@@ -22,22 +22,6 @@ constexpr const char* kChatMl =
 // What DRY never repeats across, as its author proposes them.
 constexpr const char* kDryBreakers[] = {"\n", ":", "\"", "*"};
 
-bool has_control_token(const text::Tokenizer& tokenizer, std::string_view spelling) {
-  for (size_t i = 0; i < tokenizer.size(); ++i) {
-    const auto token = static_cast<Token>(i);
-    if (tokenizer.is_control(token) && tokenizer.spelling(token) == spelling) return true;
-  }
-  return false;
-}
-
-std::vector<Token> end_tokens(const text::Tokenizer& tokenizer) {
-  std::vector<Token> out;
-  for (size_t i = 0; i < tokenizer.size(); ++i) {
-    if (tokenizer.ends_reply(static_cast<Token>(i))) out.push_back(static_cast<Token>(i));
-  }
-  return out;
-}
-
 std::string joined(const std::vector<Message>& messages) {
   std::string out;
   for (const Message& message : messages) {
@@ -61,12 +45,11 @@ std::string template_source(const text::Tokenizer& tokenizer) {
   const std::string& own = tokenizer.vocabulary().chat_template;
   if (!own.empty()) return own;
   const bool speaks_chatml =
-      has_control_token(tokenizer, "<|im_start|>") && has_control_token(tokenizer, "<|im_end|>");
+      tokenizer.find_special("<|im_start|>") >= 0 && tokenizer.find_special("<|im_end|>") >= 0;
   return speaks_chatml ? kChatMl : "";
 }
 
 struct LocalModel::Impl {
-  gguf::File file;  // the weights' views point into its mapping
   std::string name;
   text::Tokenizer tokenizer;
   std::optional<text::ChatTemplate> chat_template;
@@ -110,10 +93,11 @@ struct LocalModel::Impl {
 
 Result<std::unique_ptr<LocalModel>> LocalModel::load(const std::string& path,
                                                      const engine::EngineOptions& options) {
-  HOB_TRY(auto file, gguf::File::open(path));
+  HOB_TRY(auto opened, gguf::File::open(path));
+  const auto file = std::make_shared<const gguf::File>(std::move(opened));
   const std::string stem = std::filesystem::path(path).stem().string();
-  HOB_TRY(std::string name, file.text_or("general.name", stem));
-  HOB_TRY(auto vocabulary, models::read_vocabulary(file));
+  HOB_TRY(std::string name, file->text_or("general.name", stem));
+  HOB_TRY(auto vocabulary, models::read_vocabulary(*file));
   HOB_TRY(auto tokenizer, text::Tokenizer::create(std::move(vocabulary)));
   std::optional<text::ChatTemplate> chat_template;
   if (std::string source = template_source(tokenizer); !source.empty()) {
@@ -121,10 +105,10 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(const std::string& path,
   }
   HOB_TRY(auto model, models::load(file));
   HOB_TRY(auto engine, engine::Engine::create(std::move(model), options));
-  auto ends = end_tokens(tokenizer);
+  auto ends = tokenizer.end_tokens();
   return std::unique_ptr<LocalModel>(new LocalModel(std::unique_ptr<Impl>(
-      new Impl{std::move(file), std::move(name), std::move(tokenizer), std::move(chat_template),
-               std::move(ends), std::move(engine), std::nullopt})));
+      new Impl{std::move(name), std::move(tokenizer), std::move(chat_template), std::move(ends),
+               std::move(engine), std::nullopt})));
 }
 
 LocalModel::LocalModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

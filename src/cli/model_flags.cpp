@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <random>
+#include <span>
 
 #include "models/registry.h"
 
@@ -29,6 +30,15 @@ Result<T> whole_number(std::string_view name, std::string_view text) {
     return fail(ErrorKind::kInvalid, "option {}: '{}' is not a whole number in range", name, text);
   }
   return value;
+}
+
+std::string scaled(uint64_t number, std::span<const char* const> units) {
+  constexpr double kNextUnit = 999.95;  // what one decimal would print as 1000.0
+  double value = static_cast<double>(number);
+  size_t unit = 0;
+  while (value >= kNextUnit && unit + 1 < units.size()) value /= 1000, ++unit;
+  return unit == 0 ? fmt::format("{}{}", number, units[0])
+                   : fmt::format("{:.1f}{}", value, units[unit]);
 }
 
 // Small enough to survive a JSON reader that keeps numbers as doubles.
@@ -116,11 +126,13 @@ Result<chat::ReplyOptions> ReplyFlags::reply_options() const {
 }
 
 std::string bytes_text(uint64_t bytes) {
-  constexpr const char* kUnits[] = {"bytes", "KB", "MB", "GB", "TB"};
-  double value = static_cast<double>(bytes);
-  size_t unit = 0;
-  while (value >= 999.95 && unit + 1 < std::size(kUnits)) value /= 1000, ++unit;
-  return unit == 0 ? fmt::format("{} bytes", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+  constexpr const char* kUnits[] = {" bytes", " KB", " MB", " GB", " TB"};
+  return scaled(bytes, kUnits);
+}
+
+std::string count_text(uint64_t count) {
+  constexpr const char* kUnits[] = {"", " K", " M", " B", " T"};
+  return scaled(count, kUnits);
 }
 
 std::string grouped(uint64_t number) {

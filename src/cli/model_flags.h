@@ -48,6 +48,8 @@ struct ReplyFlags {
 std::string bytes_text(uint64_t bytes);
 // "1,234,567".
 std::string grouped(uint64_t number);
+// For reading at a glance: "134.5 M".
+std::string count_text(uint64_t count);
 // "0.26 s", "1 min 5 s".
 std::string seconds_text(double seconds);
 
