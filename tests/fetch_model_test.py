@@ -1,7 +1,7 @@
 """Tests of tools/fetch-model against an index on this machine that misbehaves the way real ones do.
 
-The server tells in `requests` what it was asked; each test gives it one fault. The wheel is made here, so the record is
-small, and no test reaches beyond the loopback address.
+The server tells in `requests` what it was asked; each test gives it one fault. The wheel is made
+here, so the record is small, and no test reaches beyond the loopback address.
 """
 
 import hashlib

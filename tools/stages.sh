@@ -1,8 +1,10 @@
-# The stages that ./hob and ./check share, to be sourced by bash: packages, builds, the default model.
+# The stages that ./hob and ./check share, to be sourced by bash: packages, builds, the default
+# model.
 #
-# Every stage is silent where there is nothing to do, safe to interrupt and safe to repeat. A person sees one updating
-# line per stage on a terminal and a line at its begin and end elsewhere, all on stderr; the whole output goes to
-# build/NAME.log, and where a stage fails its part that matters is shown. Functions return non-zero on failure.
+# Every stage is silent where there is nothing to do, safe to interrupt and safe to repeat. A person
+# sees one updating line per stage on a terminal and a line at its begin and end elsewhere, all on
+# stderr; the whole output goes to build/NAME.log, and where a stage fails its part that matters is
+# shown. Functions return non-zero on failure.
 
 stages_root=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd -P)
 stages_program=hob  # how messages begin
@@ -47,7 +49,8 @@ show_lines() {
 
 # The lines of a failed stage's log that say why: the first compiler error, or else the end.
 what_matters() {
-  awk '/^FAILED:|error:|^CMake Error|^E: /{found=1} found && shown++ < 30' "$1" | grep . || tail -n 20 "$1"
+  awk '/^FAILED:|error:|^CMake Error|^E: /{found=1} found && shown++ < 30' "$1" | grep . ||
+    tail -n 20 "$1"
 }
 
 spell_seconds() {
@@ -59,8 +62,8 @@ spell_seconds() {
 # Waits until no other set-up works in this checkout; the turn ends with this process.
 take_turn() {
   mkdir -p "$stages_root/build" 2>/dev/null && : 2>/dev/null >>"$stages_root/build/.turn" ||
-    fail "$stages_root/build cannot be written, and hob must be built there: use a checkout that you may write to" ||
-    return
+    fail "$stages_root/build cannot be written, and hob is built there:" \
+      "use a checkout that you may write to" || return
   exec 9>>"$stages_root/build/.turn"
   flock --nonblock 9 && return
   say "another set-up is at work here; waiting for it"
@@ -80,10 +83,13 @@ missing_packages() {
 }
 
 not_installed() {
-  grep -vxFf <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p') || true
+  local installed
+  installed=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p')
+  grep -vxF "${installed:-none}" || true
 }
 
-# Whether PROGRAM is there and good enough. A cargo too old for the Cargo.lock, or a rustup without a toolchain, is not.
+# Whether PROGRAM is there and good enough. A cargo too old for the Cargo.lock, or a rustup without
+# a toolchain, is not.
 serves() {
   [ "$1" != cargo ] || find_cargo
 }
@@ -132,7 +138,9 @@ can_sudo() {
 # Not Debian: nothing is installed, and what is needed is named where something is plainly missing.
 without_apt() {
   local program missing=()
-  for program in cmake ninja pkg-config c++ python3; do command -v $program >/dev/null || missing+=($program); done
+  for program in cmake ninja pkg-config c++ python3; do
+    command -v $program >/dev/null || missing+=($program)
+  done
   find_cargo || missing+=("cargo 1.85 or newer")
   [ ${#missing[@]} -eq 0 ] || fail "this system has no apt-get, so hob cannot install what it needs.
   Not found: ${missing[*]}. The whole list, by Debian's names, is packages.txt."
@@ -140,8 +148,8 @@ without_apt() {
 
 # --- builds ---
 
-# build_tree NAME TARGET CMAKE-OPTIONS...: brings build/NAME up to date. Its stamp .built is older than every source
-# that the build may have missed.
+# build_tree NAME TARGET CMAKE-OPTIONS...: brings build/NAME up to date. Its stamp .built is older
+# than every source that the build may have missed.
 build_tree() {
   local name=$1 target=$2 tree=$stages_root/build/$1
   shift 2
@@ -163,10 +171,12 @@ forget_if_moved() {
   grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$stages_root" "$1/CMakeCache.txt" || rm -rf "$1"
 }
 
-# Paths relative to the checkout let its clones share what was compiled. Where there can be no cache, none is used.
+# Paths relative to the checkout let its clones share what was compiled. Where there can be no
+# cache, none is used.
 use_ccache() {
   export CCACHE_BASEDIR=$stages_root CCACHE_NOHASHDIR=1
-  mkdir -p "${CCACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ccache}" 2>/dev/null || export CCACHE_DISABLE=1
+  local folder=${CCACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/ccache}
+  mkdir -p "$folder" 2>/dev/null || export CCACHE_DISABLE=1
 }
 
 # --- the default model ---
