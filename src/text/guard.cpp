@@ -76,12 +76,13 @@ std::vector<bool> Guard::guarded_positions(std::string_view content, Guarding ho
   const std::string_view text = lower;
   const auto break_at = [&](size_t begin) { guarded[begin + first_character(text.substr(begin))] = true; };
   for (auto match = full_.find(text); match.length > 0; match = full_.find(text, match.begin + 1)) break_at(match.begin);
+  if (how == Guarding::kInside) return guarded;
   for (const std::string_view spelling : spellings_) {
     for (size_t length = 1; length < spelling.size() && length <= text.size(); ++length) {
       if (text.ends_with(spelling.substr(0, length))) break_at(text.size() - length);
       if (text.starts_with(spelling.substr(spelling.size() - length))) guarded[0] = true;
     }
-    if (how == Guarding::kSpellings) continue;
+    if (how == Guarding::kEdges) continue;
     if (!text.empty() && spelling.find(text) != std::string_view::npos) guarded[0] = true;
   }
   if (how != Guarding::kEveryBeginning) return guarded;

@@ -7,7 +7,8 @@
 //
 // Covers: spellings inside a text; spellings that text and template would make together (a text that begins or ends with
 // part of one); spellings that a change of ASCII case would make; bytes of any kind.
-// Does not cover: a template that deletes characters from inside a text (Guarding::kEveryBeginning is for that).
+// Does not cover: a template that deletes characters from inside a text (but see ChatTemplate::render and
+// kEveryBeginning).
 #pragma once
 
 #include <span>
@@ -27,10 +28,12 @@ inline constexpr char32_t kEscapedBase = 0x10fe00;
 // The text that a guarded string stands for: guards removed, escapes undone. Harmless on any other text.
 std::string without_guards(std::string_view rendered);
 
+// Each covers what stands above it too.
 enum class Guarding {
-  kSpellings,         // what the opening note says
-  kWholeTexts,        // and a text that as a whole is the inside of a spelling
-  kEveryBeginning,    // and every character that begins a spelling
+  kInside,          // spellings inside the text
+  kEdges,           // and texts that begin or end with part of a spelling
+  kWholeTexts,      // and texts that as a whole are the inside of one
+  kEveryBeginning,  // and every character that begins one
 };
 
 class Guard {
