@@ -27,7 +27,7 @@ with_progress() {
   "$@" </dev/null 2>&1 9>&- | show_lines "$title" "$log" || status=$?
   if [ $status -ne 0 ]; then
     say "$title failed (the whole log: $log)"
-    what_matters "$log" | sed 's/^/  | /' >&2
+    what_matters "$log" | cut -c1-300 | sed 's/^/  | /' >&2
     return 1
   fi
   say "$title: done in $(spell_seconds $((SECONDS - began)))"
