@@ -1,6 +1,10 @@
+// The team's life: workers start asleep-ready, wait for generations of jobs, and end with the pool.
+// thread_pool.h has the protocol of waiting and waking.
 #include "os/thread_pool.h"
 
 #include <chrono>
+
+#include "os/cpu.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -9,91 +13,93 @@
 namespace hob::os {
 namespace {
 
+using Clock = std::chrono::steady_clock;
+
 inline void relax() {
 #if defined(__x86_64__)
   _mm_pause();
 #endif
 }
 
-// Long enough to bridge the gaps inside one token, short enough not to burn a core while a person reads.
-constexpr auto kSpinTime = std::chrono::microseconds(400);
-constexpr int kSpinsPerClockRead = 256;
-// A waiting thread gives its core away after this many spins: with more threads than cores the one it waits for
-// may need it.
-constexpr int kSpinsBeforeYield = 20000;
-
-template <class Done>
-void spin_until(const Done& done) {
-  for (int spins = 0; !done(); ++spins) {
-    if (spins < kSpinsBeforeYield) {
-      relax();
-    } else {
-      std::this_thread::yield();
-    }
-  }
-}
+// Bridges the gaps inside one token; a person who reads lets the team fall asleep.
+constexpr auto kWakeTime = std::chrono::microseconds(400);
+// Some tens of microseconds (a pause takes 40 to 140 cycles). Longer than uneven shares keep a
+// thread waiting, so a core of ours is not lent to a stranger, who keeps it for a whole slice, in
+// the middle of a token.
+constexpr int kSpins = 1000;
+// With more threads than cores, the one that is waited for may need this core.
+constexpr int kSpinsOversubscribed = 20;
 
 }  // namespace
 
-ThreadPool::ThreadPool(int size) {
+ThreadPool::ThreadPool(int size)
+    : spins_before_yield_(size > usable_cores() ? kSpinsOversubscribed : kSpins) {
   for (int i = 1; i < size; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
 ThreadPool::~ThreadPool() {
-  {
-    std::lock_guard lock(mutex_);
-    stopping_.store(true);
-    generation_.fetch_add(1);
-  }
-  wake_.notify_all();
+  stopping_.store(true);
+  generation_.fetch_add(1);
+  wake_sleepers();
   for (auto& worker : workers_) worker.join();
+}
+
+// `done` reads atomics in the default, sequentially consistent order.
+template <class Done>
+void ThreadPool::wait_until(const Done& done) {
+  for (int spins = 0; spins < spins_before_yield_; ++spins) {
+    if (done()) return;
+    relax();
+  }
+  const auto deadline = Clock::now() + kWakeTime;
+  do {
+    if (done()) return;
+    std::this_thread::yield();
+  } while (Clock::now() < deadline);
+  std::unique_lock lock(mutex_);
+  sleeping_.fetch_add(1);
+  wake_.wait(lock, done);
+  sleeping_.fetch_sub(1);
+}
+
+void ThreadPool::wake_sleepers() {
+  if (sleeping_.load() == 0) return;
+  { std::lock_guard lock(mutex_); }  // a sleeper that has counted itself is now past its last look
+  wake_.notify_all();
 }
 
 void ThreadPool::run_erased(Call call, const void* function) {
   if (workers_.empty()) return call(function, 0);
   call_ = call;
   function_ = function;
-  running_.store(static_cast<int>(workers_.size()), std::memory_order_relaxed);
-  generation_.fetch_add(1);  // sequentially consistent with the sleepers' check below
-  if (sleeping_.load() > 0) {
-    { std::lock_guard lock(mutex_); }
-    wake_.notify_all();
-  }
+  running_.store(static_cast<int>(workers_.size()));
+  generation_.fetch_add(1);
+  wake_sleepers();
   call(function, 0);
-  spin_until([this] { return running_.load(std::memory_order_acquire) == 0; });
+  wait_until([this] { return running_.load() == 0; });
 }
 
 void ThreadPool::work(int index) {
-  uint32_t seen = 0;
-  for (;;) {
-    const auto deadline = std::chrono::steady_clock::now() + kSpinTime;
-    int spins = 0;
-    while (generation_.load(std::memory_order_acquire) == seen) {
-      relax();
-      if (++spins % kSpinsPerClockRead == 0 && std::chrono::steady_clock::now() > deadline) {
-        std::unique_lock lock(mutex_);
-        sleeping_.fetch_add(1);
-        wake_.wait(lock, [&] { return generation_.load() != seen; });
-        sleeping_.fetch_sub(1);
-      }
-    }
-    ++seen;
+  // run() waits for every worker, so none can miss a generation.
+  for (uint32_t seen = 0;; ++seen) {
+    wait_until([&] { return generation_.load() != seen; });
     if (stopping_.load()) return;
     call_(function_, index);
-    running_.fetch_sub(1, std::memory_order_release);
+    if (running_.fetch_sub(1) == 1) wake_sleepers();
   }
 }
 
 void ThreadPool::barrier() {
   const int team = size();
   if (team == 1) return;
-  const uint32_t round = barrier_round_.load(std::memory_order_relaxed);
-  if (arrived_.fetch_add(1, std::memory_order_acq_rel) == team - 1) {
-    arrived_.store(0, std::memory_order_relaxed);
-    barrier_round_.store(round + 1, std::memory_order_release);
+  const uint32_t round = barrier_round_.load();
+  if (arrived_.fetch_add(1) == team - 1) {
+    arrived_.store(0);
+    barrier_round_.fetch_add(1);
+    wake_sleepers();
     return;
   }
-  spin_until([&] { return barrier_round_.load(std::memory_order_acquire) != round; });
+  wait_until([&] { return barrier_round_.load() != round; });
 }
 
 }  // namespace hob::os
