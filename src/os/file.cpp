@@ -43,7 +43,8 @@ std::string xdg(const char* variable, const char* fallback) {
 }  // namespace
 
 Result<MappedFile> MappedFile::open(const std::string& path) {
-  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  // Without waiting: a named pipe is refused below instead of blocking until someone writes.
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) return fail_errno(path, "open");
   struct stat info{};
   if (::fstat(fd.get(), &info) != 0) return fail_errno(path, "stat");

@@ -1,0 +1,188 @@
+// Mapping, reading and replacing files, with the things that are not files.
+#include "os/file.h"
+
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+
+namespace hob::os {
+namespace {
+
+using testing::HasSubstr;
+
+// A folder of its own for each test, gone afterwards.
+class File : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "hob-file-test-XXXXXX").string();
+    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+    folder_ = pattern;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  std::string at(const std::string& name) const { return folder_ + "/" + name; }
+  size_t entries() const {
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder_), {}));
+  }
+  std::string folder_;
+};
+
+std::string text_of(const MappedFile& file) {
+  return {reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()};
+}
+
+TEST_F(File, MapsWhatWasWritten) {
+  const std::string content("a\0b\n", 4);
+  ASSERT_TRUE(write_file_atomically(at("x"), content));
+  const auto file = MappedFile::open(at("x"));
+  ASSERT_TRUE(file);
+  EXPECT_EQ(text_of(*file), content);
+  EXPECT_EQ(file->path(), at("x"));
+  file->prefetch();
+}
+
+TEST_F(File, MapsAnEmptyFile) {
+  ASSERT_TRUE(write_file_atomically(at("x"), ""));
+  const auto file = MappedFile::open(at("x"));
+  ASSERT_TRUE(file);
+  EXPECT_TRUE(file->bytes().empty());
+  file->prefetch();
+}
+
+TEST_F(File, MapsALargeSparseFile) {
+  constexpr off_t kSize = (off_t{5} << 30) + 3;  // past 32 bits
+  const int fd = ::open(at("x").c_str(), O_RDWR | O_CREAT, 0600);
+  ASSERT_GE(fd, 0);
+  ASSERT_EQ(::ftruncate(fd, kSize), 0);
+  ASSERT_EQ(::pwrite(fd, "end", 3, kSize - 3), 3);
+  ::close(fd);
+  const auto file = MappedFile::open(at("x"));
+  ASSERT_TRUE(file) << file.error().message;
+  ASSERT_EQ(file->bytes().size(), static_cast<size_t>(kSize));
+  EXPECT_EQ(std::memcmp(file->bytes().last(3).data(), "end", 3), 0);
+}
+
+TEST_F(File, MissingFolderAndSpecialFilesAreErrorsThatNameThePath) {
+  const auto missing = MappedFile::open(at("none"));
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().kind, ErrorKind::kNotFound);
+  EXPECT_THAT(missing.error().message, HasSubstr(at("none")));
+  const auto through_file = MappedFile::open("/dev/null/x");
+  ASSERT_FALSE(through_file);
+  EXPECT_EQ(through_file.error().kind, ErrorKind::kNotFound);
+  for (const std::string& path : {folder_, std::string("/dev/null")}) {
+    const auto mapped = MappedFile::open(path);
+    ASSERT_FALSE(mapped);
+    EXPECT_EQ(mapped.error().kind, ErrorKind::kInvalid);
+    EXPECT_THAT(mapped.error().message, HasSubstr(path));
+  }
+}
+
+TEST_F(File, APipeIsRefusedWithoutWaitingForAWriter) {
+  ASSERT_EQ(::mkfifo(at("pipe").c_str(), 0600), 0);
+  EXPECT_FALSE(MappedFile::open(at("pipe")));
+}
+
+TEST_F(File, MovingHandsTheMappingOver) {
+  ASSERT_TRUE(write_file_atomically(at("x"), "one"));
+  ASSERT_TRUE(write_file_atomically(at("y"), "two"));
+  auto x = *MappedFile::open(at("x"));
+  MappedFile moved(std::move(x));
+  EXPECT_EQ(text_of(moved), "one");
+  moved = *MappedFile::open(at("y"));
+  EXPECT_EQ(text_of(moved), "two");
+  EXPECT_EQ(moved.path(), at("y"));
+}
+
+TEST_F(File, ReadFileGivesEveryByte) {
+  std::string content(300001, 'x');
+  content[70000] = '\0';
+  ASSERT_TRUE(write_file_atomically(at("x"), content));
+  EXPECT_EQ(*read_file(at("x")), content);
+  EXPECT_EQ(read_file(at("none")).error().kind, ErrorKind::kNotFound);
+  const auto folder = read_file(folder_);
+  ASSERT_FALSE(folder);
+  EXPECT_THAT(folder.error().message, HasSubstr(folder_));
+}
+
+TEST_F(File, ReadAllReadsAPipeToItsEnd) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  ASSERT_EQ(::write(ends[1], "hello", 5), 5);
+  ::close(ends[1]);
+  EXPECT_EQ(*read_all(ends[0]), "hello");
+  ::close(ends[0]);
+  EXPECT_FALSE(read_all(-1));
+}
+
+TEST_F(File, AtomicWriteReplacesAndLeavesNothingBehind) {
+  ASSERT_TRUE(write_file_atomically(at("x"), "old"));
+  const auto before = *MappedFile::open(at("x"));
+  ASSERT_TRUE(write_file_atomically(at("x"), "new content"));
+  EXPECT_EQ(*read_file(at("x")), "new content");
+  EXPECT_EQ(text_of(before), "old");  // a reader keeps the file it opened
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(File, FailedAtomicWriteLeavesTheOldFileAndNoRubbish) {
+  EXPECT_EQ(write_file_atomically(at("none/x"), "a").error().kind, ErrorKind::kNotFound);
+  ASSERT_TRUE(std::filesystem::create_directory(at("folder")));
+  const auto onto_folder = write_file_atomically(at("folder"), "a");
+  ASSERT_FALSE(onto_folder);
+  EXPECT_THAT(onto_folder.error().message, HasSubstr(at("folder")));
+  EXPECT_EQ(entries(), 1u);
+}
+
+TEST_F(File, Exists) {
+  EXPECT_FALSE(file_exists(at("x")));
+  ASSERT_TRUE(write_file_atomically(at("x"), ""));
+  EXPECT_TRUE(file_exists(at("x")));
+  EXPECT_TRUE(file_exists(folder_));
+}
+
+// Sets variables and puts them back.
+class Variables {
+ public:
+  void set(const char* name, const char* value) {
+    const char* old = std::getenv(name);
+    saved_.push_back({name, old != nullptr, old ? old : ""});
+    value ? ::setenv(name, value, 1) : ::unsetenv(name);
+  }
+  ~Variables() {
+    for (auto it = saved_.rbegin(); it != saved_.rend(); ++it) {
+      it->was_set ? ::setenv(it->name, it->value.c_str(), 1) : ::unsetenv(it->name);
+    }
+  }
+
+ private:
+  struct Saved {
+    const char* name;
+    bool was_set;
+    std::string value;
+  };
+  std::vector<Saved> saved_;
+};
+
+TEST(Folders, HobHomeThenXdgThenHome) {
+  Variables variables;
+  variables.set("HOB_HOME", nullptr);
+  variables.set("XDG_DATA_HOME", nullptr);
+  variables.set("XDG_CACHE_HOME", "/x/cache");
+  variables.set("XDG_CONFIG_HOME", "");
+  variables.set("HOME", "/home/ada");
+  EXPECT_EQ(data_dir(), "/home/ada/.local/share/hob");
+  EXPECT_EQ(cache_dir(), "/x/cache/hob");
+  EXPECT_EQ(config_dir(), "/home/ada/.config/hob");
+  variables.set("HOB_HOME", "/y/hob");
+  EXPECT_THAT((std::vector{data_dir(), cache_dir(), config_dir()}),
+              testing::Each(HasSubstr("/y/hob")));
+}
+
+}  // namespace
+}  // namespace hob::os
