@@ -8,6 +8,7 @@ use minijinja_contrib::pycompat;
 pub fn install(environment: &mut Environment) {
     environment.set_unknown_method_callback(method);
     environment.add_filter("trim", trim);
+    environment.add_test("iterable", is_iterable);
 }
 
 fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
@@ -21,6 +22,11 @@ fn method(state: &mut State, value: &Value, name: &str, args: &[Value]) -> Resul
         Some(result) => Ok(result),
         None => pycompat::unknown_method_callback(state, value, name, args),
     }
+}
+
+/// None is not; minijinja would iterate over it as over nothing.
+fn is_iterable(value: &Value) -> bool {
+    !value.is_none() && value.try_iter().is_ok()
 }
 
 /// str.isspace: Unicode's White_Space and the four separators of ASCII.
