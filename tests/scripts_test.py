@@ -123,12 +123,13 @@ class ScriptsTest(unittest.TestCase):
         self.assertEqual(self.assert_runs("again"), "")
 
     def test_status_and_input_are_the_programs(self):
-        self.assert_runs("x")
-        self.assertEqual(self.run_hob("--status", "7"), (7, "<--status><7>\n", ""))
         with tempfile.TemporaryFile("w+") as text:
             text.write("from a pipe")
             text.seek(0)
-            self.assertEqual(self.run_hob(stdin=text), (0, "\nfrom a pipe", ""))
+            for _ in range(2):  # a set-up leaves the input alone
+                self.assertEqual(self.run_hob(stdin=text)[:2], (0, "\nfrom a pipe"))
+                text.seek(0)
+        self.assertEqual(self.run_hob("--status", "7"), (7, "<--status><7>\n", ""))
 
     def test_later_calls_cost_under_30_ms(self):
         for n in range(300):  # as many sources as a grown tree
