@@ -1,10 +1,8 @@
-// The team's life: workers start asleep-ready, wait for generations of jobs, and end with the pool.
-// thread_pool.h has the protocol of waiting and waking.
+// The life of the team: each worker waits for the next generation, does its job, reports, and ends
+// with the pool. thread_pool.h has the protocol of waiting and waking.
 #include "os/thread_pool.h"
 
 #include <chrono>
-
-#include "os/cpu.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -23,17 +21,14 @@ inline void relax() {
 
 // Bridges the gaps inside one token; a person who reads lets the team fall asleep.
 constexpr auto kWakeTime = std::chrono::microseconds(400);
-// Some tens of microseconds (a pause takes 40 to 140 cycles). Longer than uneven shares keep a
-// thread waiting, so a core of ours is not lent to a stranger, who keeps it for a whole slice, in
-// the middle of a token.
-constexpr int kSpins = 1000;
-// With more threads than cores, the one that is waited for may need this core.
-constexpr int kSpinsOversubscribed = 20;
+// About a microsecond (a pause takes 40 to 140 cycles). Then the core is offered to others: the
+// scheduler may have put the thread that is waited for behind this one, and where nobody wants the
+// core, an offer costs little.
+constexpr int kSpins = 50;
 
 }  // namespace
 
-ThreadPool::ThreadPool(int size)
-    : spins_before_yield_(size > usable_cores() ? kSpinsOversubscribed : kSpins) {
+ThreadPool::ThreadPool(int size) {
   for (int i = 1; i < size; ++i) workers_.emplace_back([this, i] { work(i); });
 }
 
@@ -47,7 +42,7 @@ ThreadPool::~ThreadPool() {
 // `done` reads atomics in the default, sequentially consistent order.
 template <class Done>
 void ThreadPool::wait_until(const Done& done) {
-  for (int spins = 0; spins < spins_before_yield_; ++spins) {
+  for (int spins = 0; spins < kSpins; ++spins) {
     if (done()) return;
     relax();
   }

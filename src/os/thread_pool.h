@@ -4,12 +4,12 @@
 // are done. Work is split by the job itself, statically, so that which thread computes what never
 // changes a result.
 //
-// Every wait (for a job, for its end, at a barrier) goes the same way: spin, because the next step
-// is mostly microseconds away; then offer the core to others between looks, at once where the team
-// is larger than the machine; then sleep, so an idle program costs nothing. Who changes what is
-// waited for, wakes sleepers. A sleeper counts itself and then looks again; a changer changes and
-// then looks at the count; both in the one order of sequentially consistent operations, so one of
-// the two sees the other and no wake-up is lost.
+// Every wait (for a job, for its end, at a barrier) goes the same way: spin for about a
+// microsecond, because the next step is mostly that near; then offer the core to others between
+// looks; then sleep, so an idle program costs nothing. Who changes what is waited for, wakes
+// sleepers. A sleeper counts itself and then looks again; a changer changes and then looks at the
+// count; both in the one order of sequentially consistent operations, so one of the two sees the
+// other and no wake-up is lost.
 #pragma once
 
 #include <algorithm>
@@ -70,7 +70,6 @@ class ThreadPool {
   void wait_until(const Done& done);
   void wake_sleepers();
 
-  int spins_before_yield_ = 0;
   std::vector<std::thread> workers_;
   Call call_ = nullptr;
   const void* function_ = nullptr;
