@@ -1,9 +1,9 @@
 // Every string of the conversation is guarded, the whole is handed to rust/ as JSON.
 //
-// A template may cut and join content so that a spelling arises that no guard broke. So where content holds a character
-// that begins a control token, it is rendered a second time with a guard after each such character. That can change what
-// a template decides (it may look for "<think>"); where both renderings are the same text, the better guarded one is
-// returned, and otherwise the one that decided on the content as it stands.
+// A template may cut and join content so that a spelling arises that no guard broke. So where content holds what control
+// tokens begin with, it is rendered again with a guard at each such place. That can change what a template decides (it
+// may look for "<think>"); the strongest rendering that is the same text as the first, which decided on the content as it
+// stands, is returned.
 #include "text/chat_template.h"
 
 #include <ctime>
@@ -68,7 +68,7 @@ bool is_structural(std::string_view key) { return key == "role" || key == "type"
 // Where people's and tools' prose stands; short words elsewhere (a tool's name) are compared by templates.
 bool is_prose(std::string_view key) { return key == "content" || key == "text"; }
 
-// `strongest` is kWholeTexts or kEveryBeginning; `key` is that of the nearest object around the value.
+// `strongest` is at least kWholeTexts; `key` is that of the nearest object around the value.
 Json guarded(const Guard& guard, const Json& value, Guarding strongest, std::string_view key) {
   if (value.is_string()) {
     Guarding how = strongest;
@@ -154,10 +154,13 @@ Result<std::string> ChatTemplate::render(const Json& messages, const RenderOptio
   std::tm time = local_time();  // of both renderings
   const std::string variables = impl_->variables(messages, options, Guarding::kWholeTexts);
   HOB_TRY(std::string rendered, impl_->render(variables, time));
-  const std::string stronger = impl_->variables(messages, options, Guarding::kEveryBeginning);
-  if (stronger == variables) return rendered;
-  Result<std::string> again = impl_->render(stronger, time);
-  return again && without_guards(*again) == without_guards(rendered) ? std::move(*again) : rendered;
+  for (const Guarding stronger : {Guarding::kOneCharacter, Guarding::kTwoCharacters}) {
+    const std::string again_variables = impl_->variables(messages, options, stronger);
+    if (again_variables == variables) break;
+    Result<std::string> again = impl_->render(again_variables, time);
+    if (again && without_guards(*again) == without_guards(rendered)) return again;
+  }
+  return rendered;
 }
 
 }  // namespace hob::text

@@ -63,11 +63,15 @@ Guard::Guard(std::vector<std::string_view> control_spellings) {
   for (const std::string_view spelling : control_spellings) {
     if (spelling.empty()) continue;
     spellings_.push_back(ascii_lower(spelling));
-    beginnings_.push_back(spellings_.back().substr(0, first_character(spelling)));
+    const size_t one = first_character(spelling), two = one + first_character(spelling.substr(one));
+    one_.push_back(spellings_.back().substr(0, one));
+    two_.push_back(spellings_.back().substr(0, two));
     full_.add(spellings_.back(), 0);
   }
-  std::sort(beginnings_.begin(), beginnings_.end());
-  beginnings_.erase(std::unique(beginnings_.begin(), beginnings_.end()), beginnings_.end());
+  for (std::vector<std::string>* beginnings : {&one_, &two_}) {
+    std::sort(beginnings->begin(), beginnings->end());
+    beginnings->erase(std::unique(beginnings->begin(), beginnings->end()), beginnings->end());
+  }
 }
 
 std::vector<bool> Guard::guarded_positions(std::string_view content, Guarding how) const {
@@ -85,8 +89,8 @@ std::vector<bool> Guard::guarded_positions(std::string_view content, Guarding ho
     if (how == Guarding::kEdges) continue;
     if (!text.empty() && spelling.find(text) != std::string_view::npos) guarded[0] = true;
   }
-  if (how != Guarding::kEveryBeginning) return guarded;
-  for (const std::string_view beginning : beginnings_) {
+  if (how < Guarding::kTwoCharacters) return guarded;
+  for (const std::string_view beginning : how == Guarding::kTwoCharacters ? two_ : one_) {
     for (size_t at = text.find(beginning); at != std::string_view::npos; at = text.find(beginning, at + 1)) break_at(at);
   }
   return guarded;

@@ -7,8 +7,8 @@
 //
 // Covers: spellings inside a text; spellings that text and template would make together (a text that begins or ends with
 // part of one); spellings that a change of ASCII case would make; bytes of any kind.
-// Does not cover: a template that deletes characters from inside a text (but see ChatTemplate::render and
-// kEveryBeginning).
+// Does not cover: a template that deletes characters from inside a text; ChatTemplate::render tries the stronger kinds of
+// Guarding for that.
 #pragma once
 
 #include <span>
@@ -33,7 +33,8 @@ enum class Guarding {
   kInside,          // spellings inside the text
   kEdges,           // and texts that begin or end with part of a spelling
   kWholeTexts,      // and texts that as a whole are the inside of one
-  kEveryBeginning,  // and every character that begins one
+  kTwoCharacters,   // and wherever the first two characters of one stand
+  kOneCharacter,    // and wherever the first character of one stands
 };
 
 class Guard {
@@ -47,7 +48,7 @@ class Guard {
   std::vector<bool> guarded_positions(std::string_view content, Guarding how) const;
 
   std::vector<std::string> spellings_;  // ASCII letters in lower case
-  std::vector<std::string> beginnings_;  // the first characters of all of them, each once
+  std::vector<std::string> one_, two_;  // their first one and two characters, each once
   SpecialTokens full_;
 };
 
