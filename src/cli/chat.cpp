@@ -121,6 +121,7 @@ class ChatSession {
       io_.write(io_.out_terminal ? safe_text(part) : std::string(part));
     };
     os::InterruptGuard::take();
+    const os::EchoGuard quiet(fileno(io_.in));
     auto reply = model_->reply(messages_, options_, on_text);
     if (!reply) {
       messages_.pop_back();

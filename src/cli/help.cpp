@@ -16,6 +16,7 @@ std::string wrapped(std::string_view text, size_t column, size_t indent) {
   while (!text.empty()) {
     const size_t end = std::min(text.find(' '), text.size());
     if (column > indent && column + end > kHelpWidth) {
+      if (out.ends_with(' ')) out.pop_back();
       out += '\n' + std::string(indent, ' ');
       column = indent;
     }

@@ -10,6 +10,7 @@
 #include "base/spelling.h"
 #include "cli/command.h"
 #include "cli/help.h"
+#include "engine/sampler.h"
 
 namespace hob::cli {
 namespace {
@@ -67,12 +68,26 @@ int group_error(std::string_view group, std::string_view word, Io& io) {
   return kUsage;
 }
 
+// What a mistyped flag may have meant: a flag of the command, or an option of the sampler written
+// as one.
+std::string meant_by(const CLI::App& app, const std::string& flag) {
+  const auto flags = flag_names(app);
+  if (const std::string near = nearest(flag, flags); !near.empty()) return near;
+  if (std::find(flags.begin(), flags.end(), "--option") == flags.end()) return {};
+  std::string word = flag.substr(std::min(flag.find_first_not_of('-'), flag.size()));
+  std::replace(word.begin(), word.end(), '-', '_');
+  std::vector<std::string> options;
+  for (const auto& option : engine::sampler_option_table()) options.emplace_back(option.name);
+  const std::string near = nearest(word, options);
+  return near.empty() ? near : fmt::format("-o {} VALUE", near);
+}
+
 // What CLI11 left over, in the words of Click.
 std::string leftover_message(const CLI::App& app, const std::vector<std::string>& leftover) {
   for (const std::string& word : leftover) {
     if (word.size() < 2 || word[0] != '-') continue;
     const std::string flag = word.substr(0, word.find('='));
-    const std::string near = nearest(flag, flag_names(app));
+    const std::string near = meant_by(app, flag);
     return fmt::format("No such option: {}{}", flag,
                        near.empty() ? "" : fmt::format(" Did you mean {}?", near));
   }

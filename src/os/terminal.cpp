@@ -3,6 +3,7 @@
 
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -68,6 +69,23 @@ std::atomic<bool>& InterruptGuard::requested() { return interrupt_requested; }
 bool InterruptGuard::take() {
   interrupts_unanswered.store(0);
   return interrupt_requested.exchange(false);
+}
+
+struct EchoGuard::Saved {
+  termios state;
+};
+
+EchoGuard::EchoGuard(int fd) : fd_(fd) {
+  termios state;
+  if (::tcgetattr(fd, &state) != 0) return;
+  saved_ = new Saved{state};
+  state.c_lflag &= ~static_cast<tcflag_t>(ECHO);
+  ::tcsetattr(fd, TCSANOW, &state);
+}
+
+EchoGuard::~EchoGuard() {
+  if (saved_) ::tcsetattr(fd_, TCSANOW, &saved_->state);
+  delete saved_;
 }
 
 }  // namespace hob::os

@@ -40,4 +40,19 @@ class InterruptGuard {
   Saved* saved_;
 };
 
+// While one lives, what is typed at the terminal behind `fd` waits unseen instead of appearing amid
+// the output. No effect where `fd` is no terminal. Restores the terminal as it was.
+class EchoGuard {
+ public:
+  explicit EchoGuard(int fd);
+  ~EchoGuard();
+  EchoGuard(const EchoGuard&) = delete;
+  EchoGuard& operator=(const EchoGuard&) = delete;
+
+ private:
+  struct Saved;
+  int fd_;
+  Saved* saved_ = nullptr;
+};
+
 }  // namespace hob::os

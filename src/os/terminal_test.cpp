@@ -1,7 +1,9 @@
 #include "os/terminal.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -28,6 +30,25 @@ TEST(Terminal, EnvironmentIsEmptyWhenUnset) {
   EXPECT_EQ(environment("HOB_TERMINAL_TEST"), "yes");
   ::unsetenv("HOB_TERMINAL_TEST");
   EXPECT_EQ(environment("HOB_TERMINAL_TEST"), "");
+}
+
+// A terminal of our own, so that the test needs none.
+TEST(EchoGuard, HidesAndRestores) {
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY);
+  ASSERT_GE(terminal, 0);
+  const auto echoes = [&] {
+    termios state{};
+    ::tcgetattr(terminal, &state);
+    return (state.c_lflag & ECHO) != 0;
+  };
+  EXPECT_TRUE(echoes());
+  {
+    EchoGuard guard(terminal);
+    EXPECT_FALSE(echoes());
+  }
+  EXPECT_TRUE(echoes());
+  ::close(terminal);
+  EchoGuard none(terminal);  // closed: nothing happens
 }
 
 TEST(Interrupt, SetsTheFlagAndRestoresTheOldHandling) {
