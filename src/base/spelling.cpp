@@ -36,7 +36,7 @@ size_t distance_inside(std::string_view word, std::string_view text) {
 }
 
 std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  const size_t limit = word.size() <= 4 ? 1 : word.size() <= 8 ? 2 : 3;
+  const size_t limit = word.size() <= 2 ? 0 : word.size() <= 4 ? 1 : word.size() <= 8 ? 2 : 3;
   size_t best = limit + 1;
   std::string name;
   for (const std::string& candidate : candidates) {

@@ -17,6 +17,7 @@ TEST(Spelling, NearestWithinASlip) {
   EXPECT_EQ(nearest("--modle", names), "--model");
   EXPECT_EQ(nearest("--thread", names), "--threads");
   EXPECT_EQ(nearest("--zebra", names), "");
+  EXPECT_EQ(nearest("-q", {"-m", "-n"}), "");  // so short that everything is near
 }
 
 }  // namespace

@@ -124,7 +124,10 @@ int run_command(const Command& command, std::vector<std::string> arguments, Io& 
   } catch (const CLI::ParseError& error) {
     return usage_error(command, app, io, error.what());
   }
-  if (const auto leftover = app.remaining(); !leftover.empty()) {
+  auto leftover = app.remaining();
+  std::erase(leftover,
+             "--");  // CLI11 counts the mark that ends the flags among what it did not take
+  if (!leftover.empty()) {
     return usage_error(command, app, io, leftover_message(app, leftover));
   }
   return finish(io, action());
