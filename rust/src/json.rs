@@ -14,8 +14,12 @@ pub fn value(json: serde_json::Value) -> Value {
             (None, None) => Value::from(n.as_f64().unwrap_or(f64::NAN)),
         },
         serde_json::Value::String(s) => Value::from(s),
-        serde_json::Value::Array(items) => Value::from(items.into_iter().map(value).collect::<Vec<_>>()),
-        serde_json::Value::Object(map) => Value::from_pairs(map.into_iter().map(|(k, v)| (k, value(v)))),
+        serde_json::Value::Array(items) => {
+            Value::from(items.into_iter().map(value).collect::<Vec<_>>())
+        }
+        serde_json::Value::Object(map) => {
+            Value::from_pairs(map.into_iter().map(|(k, v)| (k, value(v))))
+        }
     }
 }
 
@@ -39,7 +43,10 @@ pub fn indent(value: &Value) -> Result<String, Error> {
     }
     let spaces = i64::try_from(value.clone())?;
     if spaces > INDENT_LIMIT {
-        return Err(Error::new(ErrorKind::InvalidOperation, format!("tojson: indent {spaces} is too large")));
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            format!("tojson: indent {spaces} is too large"),
+        ));
     }
     Ok(" ".repeat(usize::try_from(spaces).unwrap_or(0)))
 }
@@ -50,7 +57,12 @@ pub fn dumps(value: &Value, style: &Style) -> Result<String, Error> {
         (None, Some(_)) => (",", ": "),
         (None, None) => (", ", ": "),
     };
-    let mut writer = Writer { style, item, key, out: String::new() };
+    let mut writer = Writer {
+        style,
+        item,
+        key,
+        out: String::new(),
+    };
     writer.value(value, 0)?;
     Ok(writer.out)
 }
@@ -65,11 +77,16 @@ struct Writer<'a> {
 impl Writer<'_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         if depth > DEPTH_LIMIT {
-            return Err(Error::new(ErrorKind::InvalidOperation, "tojson: the value is nested too deeply"));
+            return Err(Error::new(
+                ErrorKind::InvalidOperation,
+                "tojson: the value is nested too deeply",
+            ));
         }
         match value.kind() {
             ValueKind::None => self.out.push_str("null"),
-            ValueKind::Bool => self.out.push_str(if value.is_true() { "true" } else { "false" }),
+            ValueKind::Bool => self
+                .out
+                .push_str(if value.is_true() { "true" } else { "false" }),
             ValueKind::Number => self.out.push_str(&number(value)),
             ValueKind::String => self.string(value.as_str().unwrap_or_default()),
             ValueKind::Seq | ValueKind::Iterable => self.list(value, depth)?,
@@ -155,7 +172,9 @@ impl Writer<'_> {
                 '\t' => self.out.push_str("\\t"),
                 '\u{8}' => self.out.push_str("\\b"),
                 '\u{c}' => self.out.push_str("\\f"),
-                c if c < ' ' || (self.style.ensure_ascii && !c.is_ascii() && !is_guard(c)) => self.escape(c),
+                c if c < ' ' || (self.style.ensure_ascii && !c.is_ascii() && !is_guard(c)) => {
+                    self.escape(c)
+                }
                 c => self.out.push(c),
             }
         }

@@ -44,14 +44,16 @@ unsafe fn text<'a>(data: *const u8, size: usize, what: &str) -> Result<&'a str, 
     } else {
         std::slice::from_raw_parts(data, size)
     };
-    std::str::from_utf8(bytes).map_err(|e| format!("{what} is not UTF-8 at byte {}", e.valid_up_to()))
+    std::str::from_utf8(bytes)
+        .map_err(|e| format!("{what} is not UTF-8 at byte {}", e.valid_up_to()))
 }
 
 /// Runs `work`; a panic becomes an error, and nothing is printed about it.
 fn without_panics<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| std::panic::set_hook(Box::new(|_| {})));
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("the template engine failed".into()))
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err("the template engine failed".into()))
 }
 
 /// # Safety
@@ -59,14 +61,20 @@ fn without_panics<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, Stri
 #[no_mangle]
 pub unsafe extern "C" fn hob_text_free(text: HobText) {
     if !text.data.is_null() {
-        drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(text.data, text.size)));
+        drop(Box::from_raw(std::ptr::slice_from_raw_parts_mut(
+            text.data, text.size,
+        )));
     }
 }
 
 /// # Safety
 /// As the header says.
 #[no_mangle]
-pub unsafe extern "C" fn hob_template_compile(source: *const u8, source_size: usize, error: *mut HobText) -> *mut Template {
+pub unsafe extern "C" fn hob_template_compile(
+    source: *const u8,
+    source_size: usize,
+    error: *mut HobText,
+) -> *mut Template {
     match without_panics(|| Template::compile(text(source, source_size, "the template")?)) {
         Ok(compiled) => Box::into_raw(Box::new(compiled)),
         Err(message) => {

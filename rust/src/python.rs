@@ -76,19 +76,33 @@ fn string_method(text: &str, name: &str, args: &[Value]) -> Result<Option<Value>
         }
         "index" => match text.find(one()?) {
             Some(at) => Value::from(text[..at].chars().count()),
-            None => return Err(Error::new(ErrorKind::InvalidOperation, "substring not found")),
+            None => {
+                return Err(Error::new(
+                    ErrorKind::InvalidOperation,
+                    "substring not found",
+                ))
+            }
         },
         "zfill" => {
             let (width,): (usize,) = from_args(args)?;
             let missing = width.min(PAD_LIMIT).saturating_sub(text.chars().count());
             let sign = usize::from(text.starts_with(['+', '-']));
-            Value::from(format!("{}{}{}", &text[..sign], "0".repeat(missing), &text[sign..]))
+            Value::from(format!(
+                "{}{}{}",
+                &text[..sign],
+                "0".repeat(missing),
+                &text[sign..]
+            ))
         }
         "ljust" | "rjust" => {
             let (width, fill): (usize, Option<&str>) = from_args(args)?;
             let missing = width.min(PAD_LIMIT).saturating_sub(text.chars().count());
             let padding = fill.unwrap_or(" ").repeat(missing);
-            Value::from(if name == "ljust" { format!("{text}{padding}") } else { format!("{padding}{text}") })
+            Value::from(if name == "ljust" {
+                format!("{text}{padding}")
+            } else {
+                format!("{padding}{text}")
+            })
         }
         _ => return Ok(None),
     }))
@@ -108,7 +122,10 @@ fn list_method(list: &Value, name: &str, args: &[Value]) -> Result<Option<Value>
     let (wanted,): (&Value,) = from_args(args)?;
     match list.try_iter()?.position(|item| item == *wanted) {
         Some(at) => Ok(Some(Value::from(at))),
-        None => Err(Error::new(ErrorKind::InvalidOperation, "the value is not in the list")),
+        None => Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "the value is not in the list",
+        )),
     }
 }
 

@@ -28,7 +28,11 @@ pub struct Template {
 impl Template {
     pub fn compile(source: &str) -> Result<Template, String> {
         let mut environment = Environment::new();
-        let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(false).build();
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .keep_trailing_newline(false)
+            .build();
         environment.set_syntax(syntax.map_err(|e| describe(&e))?);
         environment.set_auto_escape_callback(|_| AutoEscape::None);
         environment.set_undefined_behavior(UndefinedBehavior::Lenient);
@@ -58,7 +62,13 @@ impl Template {
         let context = context as usize;
         environment.add_function("strftime_now", move |format: &str| {
             let mut out = [0u8; 512];
-            let size = strftime_now(context as *mut c_void, format.as_ptr(), format.len(), out.as_mut_ptr(), out.len());
+            let size = strftime_now(
+                context as *mut c_void,
+                format.as_ptr(),
+                format.len(),
+                out.as_mut_ptr(),
+                out.len(),
+            );
             String::from_utf8_lossy(&out[..size.min(out.len())]).into_owned()
         });
         for name in ["raise_exception", "strftime_now"] {
@@ -70,10 +80,15 @@ impl Template {
             limit: limits.output_bytes,
             full: false,
         };
-        let rendered = template.render_captured_to(json::value(variables.into()), &mut out).map(drop);
+        let rendered = template
+            .render_captured_to(json::value(variables.into()), &mut out)
+            .map(drop);
         match rendered {
             Ok(()) => String::from_utf8(out.text).map_err(|_| "the output is not UTF-8".into()),
-            Err(_) if out.full => Err(format!("the output is longer than {} bytes", limits.output_bytes)),
+            Err(_) if out.full => Err(format!(
+                "the output is longer than {} bytes",
+                limits.output_bytes
+            )),
             Err(e) => Err(describe(&e)),
         }
     }
@@ -104,7 +119,9 @@ impl io::Write for Bounded {
 fn describe(error: &Error) -> String {
     let mut text = match error.kind() {
         ErrorKind::OutOfFuel => "the template takes too many steps or too much memory".into(),
-        _ if error.detail().is_some_and(|d| d.starts_with(RAISED)) => error.detail().unwrap()[RAISED.len()..].to_string(),
+        _ if error.detail().is_some_and(|d| d.starts_with(RAISED)) => {
+            error.detail().unwrap()[RAISED.len()..].to_string()
+        }
         kind => match error.detail() {
             Some(detail) => format!("{kind}: {detail}"),
             None => kind.to_string(),
@@ -113,7 +130,10 @@ fn describe(error: &Error) -> String {
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
         let inner_text = match inner.downcast_ref::<Error>() {
-            Some(e) => e.detail().map(str::to_string).unwrap_or_else(|| e.kind().to_string()),
+            Some(e) => e
+                .detail()
+                .map(str::to_string)
+                .unwrap_or_else(|| e.kind().to_string()),
             None => inner.to_string(),
         };
         text = format!("{text}: {}", inner_text.trim_start_matches(RAISED));
@@ -130,25 +150,49 @@ fn describe(error: &Error) -> String {
 const RAISED: &str = "\u{1}";
 
 fn raise_exception(message: &Value) -> Result<Value, Error> {
-    Err(Error::new(ErrorKind::InvalidOperation, format!("{RAISED}{message}")))
+    Err(Error::new(
+        ErrorKind::InvalidOperation,
+        format!("{RAISED}{message}"),
+    ))
 }
 
 /// transformers' tojson: json.dumps without HTML escapes.
-fn tojson(value: &Value, positional_ensure_ascii: Option<bool>, options: Kwargs) -> Result<String, Error> {
+fn tojson(
+    value: &Value,
+    positional_ensure_ascii: Option<bool>,
+    options: Kwargs,
+) -> Result<String, Error> {
     let ensure_ascii = match positional_ensure_ascii {
         Some(given) => given,
-        None => options.get::<Option<bool>>("ensure_ascii")?.unwrap_or(false),
+        None => options
+            .get::<Option<bool>>("ensure_ascii")?
+            .unwrap_or(false),
     };
-    let indent = options.get::<Option<Value>>("indent")?.filter(|v| !v.is_none());
+    let indent = options
+        .get::<Option<Value>>("indent")?
+        .filter(|v| !v.is_none());
     let indent = indent.map(|v| json::indent(&v)).transpose()?;
-    let separators = options.get::<Option<Value>>("separators")?.filter(|v| !v.is_none());
+    let separators = options
+        .get::<Option<Value>>("separators")?
+        .filter(|v| !v.is_none());
     let separators = match separators {
-        Some(pair) => Some((pair.get_item_by_index(0)?.to_string(), pair.get_item_by_index(1)?.to_string())),
+        Some(pair) => Some((
+            pair.get_item_by_index(0)?.to_string(),
+            pair.get_item_by_index(1)?.to_string(),
+        )),
         None => None,
     };
     let sort_keys = options.get::<Option<bool>>("sort_keys")?.unwrap_or(false);
     options.assert_all_used()?;
-    json::dumps(value, &json::Style { ensure_ascii, indent, separators, sort_keys })
+    json::dumps(
+        value,
+        &json::Style {
+            ensure_ascii,
+            indent,
+            separators,
+            sort_keys,
+        },
+    )
 }
 
 /// transformers' `{% generation %}` marks what the assistant says and renders its body. `{% with %}` does the same: both
@@ -161,9 +205,14 @@ fn without_generation_blocks(source: &str) -> String {
         out.push_str(before);
         let name_begin = tag.len() - tag.trim_start_matches(['-', '+']).trim_start().len();
         let (lead, name) = tag.split_at(name_begin);
-        let word_end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+        let word_end = name
+            .find(|c: char| !c.is_alphanumeric() && c != '_')
+            .unwrap_or(name.len());
         let (word, after) = name.split_at(word_end);
-        let closes = after.trim_start().trim_start_matches(['-', '+']).starts_with("%}");
+        let closes = after
+            .trim_start()
+            .trim_start_matches(['-', '+'])
+            .starts_with("%}");
         out.push_str(lead);
         out.push_str(match word {
             "generation" if closes => "with",

@@ -1,5 +1,5 @@
-// Key by key. A file that lacks tokenizer.ggml.token_type has normal tokens only; one that does not say whether a
-// conversation begins with BOS means what its pre-tokenizer's family does.
+// Key by key. A file that lacks tokenizer.ggml.token_type has normal tokens only; one that does not
+// say whether a conversation begins with BOS means what its pre-tokenizer's family does.
 #include "models/vocabulary.h"
 
 #include "text/pretokenize.h"
@@ -15,7 +15,8 @@ Result<Token> token_id(const gguf::File& file, std::string_view key, size_t toke
   if (file.find(key) == nullptr) return Token{-1};
   HOB_TRY(const uint64_t id, file.integer(key));
   if (id >= tokens) {
-    return fail(ErrorKind::kCorrupt, "{}: {} is {}, but there are {} tokens", file.path(), key, id, tokens);
+    return fail(ErrorKind::kCorrupt, "{}: {} is {}, but there are {} tokens", file.path(), key, id,
+                tokens);
   }
   return static_cast<Token>(id);
 }
@@ -35,7 +36,8 @@ Result<std::vector<TokenKind>> kinds(const gguf::File& file, std::string_view ke
     constexpr int64_t kUndefined = 0, kLast = static_cast<int64_t>(TokenKind::kByte);
     const int64_t kind = array->integer(i);
     if (kind < kUndefined || kind > kLast) {
-      return fail(ErrorKind::kCorrupt, "{}: {}[{}] is {}, not a token type", file.path(), key, i, kind);
+      return fail(ErrorKind::kCorrupt, "{}: {}[{}] is {}, not a token type", file.path(), key, i,
+                  kind);
     }
     kinds.push_back(kind == kUndefined ? TokenKind::kNormal : static_cast<TokenKind>(kind));
   }
@@ -60,7 +62,8 @@ Result<text::Vocabulary> read_vocabulary(const gguf::File& file) {
   HOB_TRY(v.unknown, token_id(file, "tokenizer.ggml.unknown_token_id", v.tokens.size()));
   HOB_TRY(v.padding, token_id(file, "tokenizer.ggml.padding_token_id", v.tokens.size()));
   const text::PreTokenizerRow* row = text::find_pretokenizer(v.pre);
-  HOB_TRY(v.add_bos, file.boolean_or("tokenizer.ggml.add_bos_token", row != nullptr && row->add_bos));
+  HOB_TRY(v.add_bos,
+          file.boolean_or("tokenizer.ggml.add_bos_token", row != nullptr && row->add_bos));
   HOB_TRY(v.add_eos, file.boolean_or("tokenizer.ggml.add_eos_token", false));
   HOB_TRY(v.chat_template, file.text_or("tokenizer.chat_template", ""));
   return v;

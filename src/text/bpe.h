@@ -1,9 +1,10 @@
-// Byte-pair encoding of one piece of text: start from single bytes, merge the pair of best rank (of equal ones the
-// leftmost) until no pair has a rank. Sennrich et al. 2016; byte level as in GPT-2.
+// Byte-pair encoding of one piece of text: start from single bytes, merge the pair of best rank (of
+// equal ones the leftmost) until no pair has a rank. Sennrich et al. 2016; byte level as in GPT-2.
 //
-// Pieces up to kShortPiece bytes are merged in place with a scan for the best pair; longer ones with a heap over a
-// linked list, n log n in the length, so a megabyte of one character is no special case.
-// Bytes that have no token are left out, and their neighbours may then merge: what Hugging Face's tokenizers do.
+// Pieces up to kShortPiece bytes are merged in place with a scan for the best pair; longer ones
+// with a heap over a linked list, n log n in the length, so a megabyte of one character is no
+// special case. Bytes that have no token are left out, and their neighbours may then merge: what
+// Hugging Face's tokenizers do.
 #pragma once
 
 #include <array>
@@ -28,7 +29,8 @@ class TokenBytes {
   }
   size_t size() const { return begins_.size() - 1; }
   void reserve(size_t tokens, size_t bytes);
-  // The bytes of the next token are what was appended to this string since the last call of finish_token().
+  // The bytes of the next token are what was appended to this string since the last call of
+  // finish_token().
   std::string& buffer() { return bytes_; }
   void finish_token() { begins_.push_back(bytes_.size()); }
 
@@ -42,8 +44,11 @@ enum class Mergeable : uint8_t { kNo, kYes, kIfFree };
 
 class Bpe {
  public:
-  // `bytes` must outlive the object. Two kYes tokens with the same bytes are an error. `merges` are "left right" in byte-level spelling, best first.
-  static Result<Bpe> create(const TokenBytes& bytes, std::span<const Mergeable> mergeable,
+  // `bytes` must outlive the object; `spellings` are the same tokens as the vocabulary spells them.
+  // Two kYes tokens with the same bytes are an error. `merges` are "left right" in byte-level
+  // spelling, best first.
+  static Result<Bpe> create(const TokenBytes& bytes, std::span<const std::string_view> spellings,
+                            std::span<const Mergeable> mergeable,
                             std::span<const std::string_view> merges, bool whole_pieces);
 
   // Appends the tokens of one piece.
@@ -66,8 +71,11 @@ class Bpe {
 
   Bpe(const TokenBytes& bytes, bool whole_pieces) : bytes_(&bytes), whole_pieces_(whole_pieces) {}
   Result<> index_tokens(std::span<const Mergeable> mergeable);
-  Result<> index_merges(std::span<const Mergeable> mergeable, std::span<const std::string_view> merges);
-  Slot& slot_of(std::string_view bytes, uint32_t hash);
+  Result<> index_merges(std::span<const std::string_view> spellings,
+                        std::span<const Mergeable> mergeable,
+                        std::span<const std::string_view> merges);
+  size_t slot_of(std::string_view bytes, uint32_t hash) const;
+  size_t merge_slot_of(uint64_t pair) const;
   const Merge& merge_of(Token left, Token right) const;
   void merge_piece(std::string_view piece, std::vector<Token>& out) const;
   void merge_short(std::span<Token> symbols, std::vector<Token>& out) const;
@@ -79,7 +87,8 @@ class Bpe {
   std::array<Token, 256> byte_tokens_{};
   std::vector<Slot> slots_;    // open addressing, a power of two
   std::vector<Merge> merges_;  // the same
-  // Whether a token's bytes encode to that token alone. Found out when first needed; racing threads find the same.
+  // Whether a token's bytes encode to that token alone. Found out when first needed; racing threads
+  // find the same.
   enum Alone : uint8_t { kUnknown, kYes, kNo };
   std::unique_ptr<std::atomic<uint8_t>[]> alone_;
 };

@@ -1,10 +1,11 @@
-// Against a second implementation that follows the definition word by word, on pieces of every length around the change
-// of algorithm.
+// Against a second implementation that follows the definition word by word, on pieces of every
+// length around the change of algorithm.
 #include "text/bpe.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <map>
 
 #include "base/rng.h"
@@ -20,6 +21,7 @@ struct Small {
   TokenBytes bytes;
   std::vector<Mergeable> mergeable;
   std::vector<std::string_view> merges;
+  std::deque<std::string> spellings;  // of plain letters: their bytes
 
   explicit Small(std::vector<std::string_view> merge_list) : merges(std::move(merge_list)) {
     for (const char* letter : {"a", "b", "c", "d"}) add(letter);
@@ -31,9 +33,13 @@ struct Small {
   void add(const std::string& token) {
     bytes.buffer() += token;
     bytes.finish_token();
+    spellings.push_back(token);
     mergeable.push_back(Mergeable::kYes);
   }
-  Result<Bpe> bpe(bool whole_pieces = false) const { return Bpe::create(bytes, mergeable, merges, whole_pieces); }
+  Result<Bpe> bpe(bool whole_pieces = false) const {
+    const std::vector<std::string_view> views(spellings.begin(), spellings.end());
+    return Bpe::create(bytes, views, mergeable, merges, whole_pieces);
+  }
   std::vector<std::string> encode(std::string_view piece) const {
     std::vector<Token> tokens;
     bpe()->encode(piece, tokens);
@@ -69,11 +75,13 @@ TEST(Bpe, RankDecidesThenPosition) {
 }
 
 TEST(Bpe, AgreesWithTheDefinition) {
-  const Small small({"a b", "b a", "ab a", "c c", "cc cc", "d a", "ab ab", "a a", "ba c", "cccc d", "abab abab", "b b", "aa aa", "d d"});
+  const Small small({"a b", "b a", "ab a", "c c", "cc cc", "d a", "ab ab", "a a", "ba c", "cccc d",
+                     "abab abab", "b b", "aa aa", "d d"});
   for (uint64_t trial = 0; trial < 2000; ++trial) {
     std::string piece;
     const uint32_t length = random_words(2, RandomStream::kTest, trial)[0] % 120;
-    for (uint32_t i = 0; i < length; ++i) piece.push_back("abcdaab"[random_words(2, RandomStream::kTest, trial, i + 1)[0] % 7]);
+    for (uint32_t i = 0; i < length; ++i)
+      piece.push_back("abcdaab"[random_words(2, RandomStream::kTest, trial, i + 1)[0] % 7]);
     ASSERT_EQ(small.encode(piece), small.by_definition(piece)) << piece;
   }
 }

@@ -21,6 +21,8 @@ constexpr auto kByteOf = bytes_by_code_point();
 
 bool append_spelled_bytes(std::string& out, std::string_view spelling) {
   const size_t before = out.size();
+  out.resize(before + spelling.size());  // at most one byte for each
+  char* next = out.data() + before;
   for (size_t i = 0; i < spelling.size();) {
     const auto lead = static_cast<uint8_t>(spelling[i]);
     size_t code_point = lead;
@@ -34,9 +36,10 @@ bool append_spelled_bytes(std::string& out, std::string_view spelling) {
       out.resize(before);
       return false;
     }
-    out.push_back(static_cast<char>(kByteOf[code_point]));
+    *next++ = static_cast<char>(kByteOf[code_point]);
     i += lead < 0x80 ? 1 : 2;
   }
+  out.resize(static_cast<size_t>(next - out.data()));
   return true;
 }
 

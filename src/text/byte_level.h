@@ -1,7 +1,9 @@
-// Byte-level spelling: how GPT-2 and its descendants write any bytes as printable characters in a vocabulary.
+// Byte-level spelling: how GPT-2 and its descendants write any bytes as printable characters in a
+// vocabulary.
 //
-// Radford et al. 2019 (encoder.py, bytes_to_unicode): the printable bytes of Latin-1 stand for themselves, the others
-// (control characters, space, 0x7f-0xa0, 0xad) for U+0100 upward in order. So " the" is spelled U+0120 "the".
+// Radford et al. 2019 (encoder.py, bytes_to_unicode): the printable bytes of Latin-1 stand for
+// themselves, the others (control characters, space, 0x7f-0xa0, 0xad) for U+0100 upward in order.
+// So " the" is spelled U+0120 "the".
 #pragma once
 
 #include <array>
@@ -22,7 +24,8 @@ constexpr std::array<char32_t, 256> byte_level_alphabet() {
   return alphabet;
 }
 
-// Appends the bytes that `spelling` stands for. False, with `out` as it was, if it has a character outside the alphabet.
+// Appends the bytes that `spelling` stands for. False, with `out` as it was, if it has a character
+// outside the alphabet.
 bool append_spelled_bytes(std::string& out, std::string_view spelling);
 
 std::string spell_bytes(std::string_view bytes);

@@ -1,9 +1,10 @@
 // Every string of the conversation is guarded, the whole is handed to rust/ as JSON.
 //
-// A template may cut and join content so that a spelling arises that no guard broke. So where content holds what control
-// tokens begin with, it is rendered again with a guard at each such place. That can change what a template decides (it
-// may look for "<think>"); the strongest rendering that is the same text as the first, which decided on the content as it
-// stands, is returned.
+// A template may cut and join content so that a spelling arises that no guard broke. So where
+// content holds what control tokens begin with, it is rendered again with a guard at each such
+// place. That can change what a template decides (it may look for "<think>"); the strongest
+// rendering that is the same text as the first, which decided on the content as it stands, is
+// returned.
 #include "text/chat_template.h"
 
 #include <ctime>
@@ -42,7 +43,8 @@ struct FreeTemplate {
   void operator()(hob_template* compiled) const { hob_template_free(compiled); }
 };
 
-size_t format_time(void* context, const char* format, size_t format_size, char* out, size_t out_size) {
+size_t format_time(void* context, const char* format, size_t format_size, char* out,
+                   size_t out_size) {
   const std::string terminated(format, format_size);
   return std::strftime(out, out_size, terminated.c_str(), static_cast<const std::tm*>(context));
 }
@@ -63,9 +65,11 @@ bool is_deeper(const Json& value, int limit) {
   return false;
 }
 
-// Templates compare roles and types with their own words and may build control tokens of them ("<|" + role + "|>").
+// Templates compare roles and types with their own words and may build control tokens of them ("<|"
+// + role + "|>").
 bool is_structural(std::string_view key) { return key == "role" || key == "type"; }
-// Where people's and tools' prose stands; short words elsewhere (a tool's name) are compared by templates.
+// Where people's and tools' prose stands; short words elsewhere (a tool's name) are compared by
+// templates.
 bool is_prose(std::string_view key) { return key == "content" || key == "text"; }
 
 // `strongest` is at least kWholeTexts; `key` is that of the nearest object around the value.
@@ -102,16 +106,20 @@ struct ChatTemplate::Impl {
   Json token_names = Json::object();  // bos_token and the like, for the template's own use
 
   void know(const Tokenizer& tokenizer);
-  std::string variables(const Json& messages, const RenderOptions& options, Guarding strongest) const;
+  std::string variables(const Json& messages, const RenderOptions& options,
+                        Guarding strongest) const;
   Result<std::string> render(const std::string& variables, std::tm& time) const;
 };
 
 void ChatTemplate::Impl::know(const Tokenizer& tokenizer) {
   const Vocabulary& v = tokenizer.vocabulary();
-  const std::pair<const char*, Token> named[] = {
-      {"bos_token", v.bos}, {"eos_token", v.eos}, {"unk_token", v.unknown}, {"pad_token", v.padding}};
+  const std::pair<const char*, Token> named[] = {{"bos_token", v.bos},
+                                                 {"eos_token", v.eos},
+                                                 {"unk_token", v.unknown},
+                                                 {"pad_token", v.padding}};
   for (const auto& [name, token] : named) {
-    if (token >= 0 && is_utf8(tokenizer.spelling(token))) token_names[name] = tokenizer.spelling(token);
+    if (token >= 0 && is_utf8(tokenizer.spelling(token)))
+      token_names[name] = tokenizer.spelling(token);
   }
 }
 
@@ -127,27 +135,31 @@ Result<ChatTemplate> ChatTemplate::compile(std::string source, const Tokenizer* 
   return compiled;
 }
 
-std::string ChatTemplate::Impl::variables(const Json& messages, const RenderOptions& options, Guarding strongest) const {
+std::string ChatTemplate::Impl::variables(const Json& messages, const RenderOptions& options,
+                                          Guarding strongest) const {
   Json variables = {{"tools", nullptr}, {"documents", nullptr}};
   variables.update(token_names);
   variables["messages"] = guarded(*guard, messages, strongest, "");
   variables["add_generation_prompt"] = options.add_generation_prompt;
-  for (const auto& [name, value] : options.variables.items()) variables[name] = guarded(*guard, value, strongest, name);
+  for (const auto& [name, value] : options.variables.items())
+    variables[name] = guarded(*guard, value, strongest, name);
   return variables.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Result<std::string> ChatTemplate::Impl::render(const std::string& variables, std::tm& time) const {
-  const hob_render_limits limits{kFuel + kFuelPerByte * variables.size(), kOutputBytes + kOutputPerByte * variables.size()};
+  const hob_render_limits limits{kFuel + kFuelPerByte * variables.size(),
+                                 kOutputBytes + kOutputPerByte * variables.size()};
   RustText out;
-  const bool rendered = hob_template_render(compiled.get(), variables.data(), variables.size(), limits, &format_time, &time,
-                                            out.out());
+  const bool rendered = hob_template_render(compiled.get(), variables.data(), variables.size(),
+                                            limits, &format_time, &time, out.out());
   if (!rendered) return fail(ErrorKind::kInvalid, "chat template: {}", out.view());
   return std::string(out.view());
 }
 
 Result<std::string> ChatTemplate::render(const Json& messages, const RenderOptions& options) const {
   if (!messages.is_array()) return fail(ErrorKind::kInvalid, "messages: not a list");
-  if (!options.variables.is_object()) return fail(ErrorKind::kInvalid, "template variables: not an object");
+  if (!options.variables.is_object())
+    return fail(ErrorKind::kInvalid, "template variables: not an object");
   if (is_deeper(messages, kDepthLimit) || is_deeper(options.variables, kDepthLimit)) {
     return fail(ErrorKind::kTooLarge, "messages: nested more than {} levels deep", kDepthLimit);
   }

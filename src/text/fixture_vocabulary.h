@@ -1,4 +1,5 @@
-// For tests: the small vocabulary of tests/data/tokenizer_vectors.json as a Tokenizer under any pre-tokenizer.
+// For tests: the small vocabulary of tests/data/tokenizer_vectors.json as a Tokenizer under any
+// pre-tokenizer.
 #pragma once
 
 #include <gtest/gtest.h>

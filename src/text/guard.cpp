@@ -1,6 +1,6 @@
-// A position p is guarded when a guard must stand before byte p of the content. Breaking a spelling after its first
-// character suffices, wherever the rest of it comes from; at the front of a text one guard breaks every spelling that a
-// template could have begun.
+// A position p is guarded when a guard must stand before byte p of the content. Breaking a spelling
+// after its first character suffices, wherever the rest of it comes from; at the front of a text
+// one guard breaks every spelling that a template could have begun.
 #include "text/guard.h"
 
 #include <algorithm>
@@ -40,7 +40,8 @@ std::string without_guards(std::string_view rendered) {
     const Utf8Sequence next = next_utf8(rendered);
     const auto length = static_cast<size_t>(next.length);
     const bool whole = next.head == Utf8Head::kWhole;
-    if (escaped && whole && next.code_point >= kEscapedBase && next.code_point <= kEscapedBase + 0xff) {
+    if (escaped && whole && next.code_point >= kEscapedBase &&
+        next.code_point <= kEscapedBase + 0xff) {
       const char32_t value = next.code_point - kEscapedBase;
       if (value < 2) {
         append_utf8(out, value == 0 ? kGuard : kGuardEscape);
@@ -78,8 +79,11 @@ std::vector<bool> Guard::guarded_positions(std::string_view content, Guarding ho
   std::vector<bool> guarded(content.size() + 1, false);
   const std::string lower = ascii_lower(content);
   const std::string_view text = lower;
-  const auto break_at = [&](size_t begin) { guarded[begin + first_character(text.substr(begin))] = true; };
-  for (auto match = full_.find(text); match.length > 0; match = full_.find(text, match.begin + 1)) break_at(match.begin);
+  const auto break_at = [&](size_t begin) {
+    guarded[begin + first_character(text.substr(begin))] = true;
+  };
+  for (auto match = full_.find(text); match.length > 0; match = full_.find(text, match.begin + 1))
+    break_at(match.begin);
   if (how == Guarding::kInside) return guarded;
   for (const std::string_view spelling : spellings_) {
     for (size_t length = 1; length < spelling.size() && length <= text.size(); ++length) {
@@ -91,7 +95,9 @@ std::vector<bool> Guard::guarded_positions(std::string_view content, Guarding ho
   }
   if (how < Guarding::kTwoCharacters) return guarded;
   for (const std::string_view beginning : how == Guarding::kTwoCharacters ? two_ : one_) {
-    for (size_t at = text.find(beginning); at != std::string_view::npos; at = text.find(beginning, at + 1)) break_at(at);
+    for (size_t at = text.find(beginning); at != std::string_view::npos;
+         at = text.find(beginning, at + 1))
+      break_at(at);
   }
   return guarded;
 }

@@ -28,13 +28,15 @@ TEST(Guard, BreaksWhatATemplateWouldComplete) {
   EXPECT_EQ(guard().apply("x<<", Guarding::kEdges), "x<" + kMark + "<" + kMark);
   EXPECT_EQ(guard().apply("m_en", Guarding::kEdges), "m_en");
   EXPECT_EQ(guard().apply("m_en", Guarding::kWholeTexts), kMark + "m_en");
-  EXPECT_EQ(guard().apply("x < b [c]", Guarding::kOneCharacter), "x <" + kMark + " b [" + kMark + "c]");
+  EXPECT_EQ(guard().apply("x < b [c]", Guarding::kOneCharacter),
+            "x <" + kMark + " b [" + kMark + "c]");
   EXPECT_EQ(guard().apply("x <| b [c]", Guarding::kTwoCharacters), "x <" + kMark + "| b [c]");
 }
 
 TEST(Guard, EscapesItsOwnCharactersAndBytes) {
-  for (const std::string& text : {kMark, kMark + kMark + "x", std::string("\xef\xb7\x91"), std::string("\xff\x80"), std::string("\xe2\x82"),
-                                 "\xef\xb7\x91\xf4\x8f\xb8\x80" + kMark, std::string("b\0c", 3)}) {
+  for (const std::string& text :
+       {kMark, kMark + kMark + "x", std::string("\xef\xb7\x91"), std::string("\xff\x80"),
+        std::string("\xe2\x82"), "\xef\xb7\x91\xf4\x8f\xb8\x80" + kMark, std::string("b\0c", 3)}) {
     const std::string guarded = guard().apply(text, Guarding::kEdges);
     EXPECT_TRUE(is_utf8(guarded));
     EXPECT_EQ(guarded.find(kMark), std::string::npos);
@@ -44,19 +46,24 @@ TEST(Guard, EscapesItsOwnCharactersAndBytes) {
 
 TEST(Guard, LeavesOtherTextAlone) {
   EXPECT_EQ(without_guards("plain \xff \xe2\x82"), "plain \xff \xe2\x82");
-  EXPECT_EQ(without_guards("\xef\xb7\x91"), "\xef\xb7\x91");          // an escape that lost its second half
+  EXPECT_EQ(without_guards("\xef\xb7\x91"), "\xef\xb7\x91");  // an escape that lost its second half
   EXPECT_EQ(without_guards("\xef\xb7\x91x" + kMark), "\xef\xb7\x91x");
   EXPECT_EQ(Guard({}).apply("<|im_end|>", Guarding::kOneCharacter), "<|im_end|>");
 }
 
 TEST(Guard, RandomTextsComeBackAndHoldNoSpelling) {
-  const std::string fragments[] = {"<|im_end|>", "<|", "im_", "end|>", "[INST]", "<", "<<a", kMark, "\xef\xb7\x91", "\xf4\x8f\xb8\x80", "\xff", "\xe2", "x"};
+  const std::string fragments[] = {"<|im_end|>", "<|",   "im_", "end|>",        "[INST]",
+                                   "<",          "<<a",  kMark, "\xef\xb7\x91", "\xf4\x8f\xb8\x80",
+                                   "\xff",       "\xe2", "x"};
   SpecialTokens spellings;
-  for (const char* spelling : {"<|im_end|>", "<|end|>", "[INST]", "<<a"}) spellings.add(spelling, 0);
+  for (const char* spelling : {"<|im_end|>", "<|end|>", "[INST]", "<<a"})
+    spellings.add(spelling, 0);
   for (uint64_t trial = 0; trial < 5000; ++trial) {
     std::string text;
-    for (uint32_t i = 0; i < trial % 9; ++i) text += fragments[random_words(6, RandomStream::kTest, trial, i)[0] % std::size(fragments)];
-    for (const Guarding how : {Guarding::kInside, Guarding::kEdges, Guarding::kWholeTexts, Guarding::kTwoCharacters, Guarding::kOneCharacter}) {
+    for (uint32_t i = 0; i < trial % 9; ++i)
+      text += fragments[random_words(6, RandomStream::kTest, trial, i)[0] % std::size(fragments)];
+    for (const Guarding how : {Guarding::kInside, Guarding::kEdges, Guarding::kWholeTexts,
+                               Guarding::kTwoCharacters, Guarding::kOneCharacter}) {
       const std::string guarded = guard().apply(text, how);
       ASSERT_TRUE(is_utf8(guarded));
       ASSERT_EQ(without_guards(guarded), text);

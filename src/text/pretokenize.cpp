@@ -1,8 +1,9 @@
 // The table of pre-tokenizers, and PCRE2 as the engine that runs them.
 //
-// PCRE2 must see valid UTF-8 of its own Unicode version. So a text that needs it is copied first, with a stand-in of the
-// same length for each byte that is not UTF-8 and each character whose class PCRE2 does not know or knows differently
-// (unicode_delta.inc); the pieces are cut from the original.
+// PCRE2 must see valid UTF-8 of its own Unicode version. So a text that needs it is copied first,
+// with a stand-in of the same length for each byte that is not UTF-8 and each character whose class
+// PCRE2 does not know or knows differently (unicode_delta.inc); the pieces are cut from the
+// original.
 #include "text/pretokenize.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -25,9 +26,10 @@ constexpr char kAsciiTriple[] = R"([0-9][0-9][0-9])";
 constexpr char kNewline[] = R"([\r\n])";
 constexpr char kGpt2Words[] =
     R"('s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+)";
-// The family of cl100k: case-blind contractions, one leading symbol per word, digits by ones or threes.
-#define HOB_CL100K(digits)                                             \
-  R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)" digits   \
+// The family of cl100k: case-blind contractions, one leading symbol per word, digits by ones or
+// threes.
+#define HOB_CL100K(digits)                                           \
+  R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|)" digits \
   R"(| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)"
 constexpr char kLlama3Words[] = HOB_CL100K(R"(\p{N}{1,3})");
 constexpr char kQwen2Words[] = HOB_CL100K(R"(\p{N})");
@@ -35,11 +37,10 @@ constexpr char kQwen35Words[] =
     R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N})"
     R"(| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
 // The family of o200k: a word ends where lower case turns to upper case.
-#define HOB_O200K(contraction, digits)                                                       \
-  R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)"          \
-  contraction                                                                                \
-  R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)"         \
-  contraction "|" digits R"(| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"
+#define HOB_O200K(contraction, digits)                                                           \
+  R"([^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+)" contraction  \
+  R"(|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*)" contraction \
+  "|" digits R"(| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+)"
 constexpr char kGpt4oWords[] = HOB_O200K(R"((?i:'s|'t|'re|'ve|'m|'ll|'d)?)", R"(\p{N}{1,3})");
 constexpr char kTekkenWords[] = HOB_O200K("", R"(\p{N})");
 constexpr char kDefaultPunctuation[] = R"([\p{P}\$\+<=>\^~\|]+)";
@@ -47,10 +48,8 @@ constexpr char kDefaultDigits[] = R"(\p{N}+)";
 constexpr char kFalconPunctuation[] = R"([\p{P}\$\+<=>\^~\|`]+)";
 constexpr char kDeepseekLetters[] = R"(\s?\p{L}+)";
 constexpr char kDeepseekPunctuation[] = R"(\s?\p{P}+)";
-constexpr char kDeepseekEastAsian[] =
-    R"([\x{4e00}-\x{9fa5}\x{0800}-\x{4e00}\x{ac00}-\x{d7ff}]+)";
-constexpr char kDeepseek3EastAsian[] =
-    R"([\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+)";
+constexpr char kDeepseekEastAsian[] = R"([\x{4e00}-\x{9fa5}\x{0800}-\x{4e00}\x{ac00}-\x{d7ff}]+)";
+constexpr char kDeepseek3EastAsian[] = R"([\x{4e00}-\x{9fa5}\x{3040}-\x{309f}\x{30a0}-\x{30ff}]+)";
 constexpr char kDeepseek3Words[] =
     R"([!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+)"
     R"(| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
@@ -69,8 +68,10 @@ constexpr const char* kDeepseekCoder[] = {kNewline, kDeepseekLetters, kDeepseekP
 constexpr const char* kDeepseek3[] = {kDigitTriple, kDeepseek3EastAsian, kDeepseek3Words};
 
 constexpr PreTokenizerRow kTable[] = {
-    {"gpt-2 phi-2 mpt olmo jais jina-es jina-de jina-v2-es jina-v2-de jina-v2-code jina-v1-en roberta-bpe gigachat "
-     "a.x-4.0 mellum modern-bert exaone4 trillion granite-docling", kGpt2},
+    {"gpt-2 phi-2 mpt olmo jais jina-es jina-de jina-v2-es jina-v2-de jina-v2-code jina-v1-en "
+     "roberta-bpe gigachat "
+     "a.x-4.0 mellum modern-bert exaone4 trillion granite-docling",
+     kGpt2},
     {"smollm starcoder refact command-r codeshell exaone minerva-7b mellum2", kDigitsThenGpt2},
     {"llama-bpe llama3 llama-v3 falcon3 falcon-h1 pixtral midm-2.0 lfm2", kLlama3, true, true},
     {"glm4 glm5", kLlama3, true},
@@ -159,18 +160,21 @@ class PreTokenizer::Regex {
     pcre2_jit_compile(code_, PCRE2_JIT_COMPLETE);
     context_ = pcre2_match_context_create(nullptr);
     HOB_CHECK(context_ != nullptr);
-    // The patterns never backtrack further than one run of like characters, whose length the text decides.
+    // The patterns never backtrack further than one run of like characters, whose length the text
+    // decides.
     pcre2_set_match_limit(context_, UINT32_MAX);
   }
   Regex(Regex&& other) noexcept
-      : code_(std::exchange(other.code_, nullptr)), context_(std::exchange(other.context_, nullptr)) {}
+      : code_(std::exchange(other.code_, nullptr)),
+        context_(std::exchange(other.context_, nullptr)) {}
   ~Regex() {
     pcre2_code_free(code_);
     pcre2_match_context_free(context_);
   }
 
   // Cuts `subject` at the borders of every match: `ends` gets the end of each piece, `base` added.
-  void cut(std::string_view subject, size_t base, pcre2_match_data* match, std::vector<size_t>& ends) const {
+  void cut(std::string_view subject, size_t base, pcre2_match_data* match,
+           std::vector<size_t>& ends) const {
     size_t position = 0, piece_begin = 0;
     while (position < subject.size()) {
       int found = match_at(subject, position, match, PCRE2_NO_UTF_CHECK);
@@ -189,9 +193,10 @@ class PreTokenizer::Regex {
   }
 
  private:
-  int match_at(std::string_view subject, size_t position, pcre2_match_data* match, uint32_t options) const {
-    return pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(subject.data()), subject.size(), position, options, match,
-                       context_);
+  int match_at(std::string_view subject, size_t position, pcre2_match_data* match,
+               uint32_t options) const {
+    return pcre2_match(code_, reinterpret_cast<PCRE2_SPTR>(subject.data()), subject.size(),
+                       position, options, match, context_);
   }
 
   pcre2_code* code_ = nullptr;

@@ -1,5 +1,5 @@
-// By hand what each family does differently, and for every row of the table that no byte is lost and no run is slow.
-// tokenizer_test.cpp compares whole tokenizers with Hugging Face's.
+// By hand what each family does differently, and for every row of the table that no byte is lost
+// and no run is slow. tokenizer_test.cpp compares whole tokenizers with Hugging Face's.
 #include "text/pretokenize.h"
 
 #include <gmock/gmock.h>
@@ -40,15 +40,21 @@ TEST(PreTokenizer, WhiteSpaceBeforeAWord) {
 
 TEST(PreTokenizer, TheUnicodeOfTheTable) {
   // U+180E is no white space since Unicode 6.3; U+0085 is.
-  EXPECT_THAT(split("gpt-2", "a\xe1\xa0\x8e\xe1\xa0\x8e"), ElementsAre("a", "\xe1\xa0\x8e\xe1\xa0\x8e"));
+  EXPECT_THAT(split("gpt-2", "a\xe1\xa0\x8e\xe1\xa0\x8e"),
+              ElementsAre("a", "\xe1\xa0\x8e\xe1\xa0\x8e"));
   EXPECT_THAT(split("gpt-2", "!\xc2\x85!"), ElementsAre("!", "\xc2\x85", "!"));
   // Letters of Unicode 15 (U+11F04) and 16 (U+1C89), digits of 15 (U+11F50).
-  EXPECT_THAT(split("gpt-2", "\xf0\x91\xbc\x84x!\xe1\xb2\x89"), ElementsAre("\xf0\x91\xbc\x84x", "!", "\xe1\xb2\x89"));
-  EXPECT_THAT(split("qwen2", "\xf0\x91\xbd\x90\xf0\x91\xbd\x90"), ElementsAre("\xf0\x91\xbd\x90", "\xf0\x91\xbd\x90"));
+  EXPECT_THAT(split("gpt-2", "\xf0\x91\xbc\x84x!\xe1\xb2\x89"),
+              ElementsAre("\xf0\x91\xbc\x84x", "!", "\xe1\xb2\x89"));
+  EXPECT_THAT(split("qwen2", "\xf0\x91\xbd\x90\xf0\x91\xbd\x90"),
+              ElementsAre("\xf0\x91\xbd\x90", "\xf0\x91\xbd\x90"));
 }
 
 TEST(PreTokenizer, InvalidBytesAreNoLetters) {
-  EXPECT_THAT(split("gpt-2", "ab\xff\xfe" "cd"), ElementsAre("ab", "\xff\xfe", "cd"));
+  EXPECT_THAT(split("gpt-2",
+                    "ab\xff\xfe"
+                    "cd"),
+              ElementsAre("ab", "\xff\xfe", "cd"));
   EXPECT_THAT(split("gpt-2", "ab\xe2\x82"), ElementsAre("ab", "\xe2\x82"));
 }
 
@@ -88,7 +94,8 @@ TEST(PreTokenizer, RandomBytesAreAllThere) {
       for (uint32_t i = 0; i < length; ++i) {
         const auto words = random_words(1, RandomStream::kTest, trial, i + 1);
         // Half of them from a few that patterns treat specially, so that runs arise.
-        text.push_back(words[0] % 2 ? static_cast<char>(words[1]) : "aA1 \n'\xc3\xa9\xe4"[words[1] % 9]);
+        text.push_back(words[0] % 2 ? static_cast<char>(words[1])
+                                    : "aA1 \n'\xc3\xa9\xe4"[words[1] % 9]);
       }
       expect_whole(pre_tokenizer, text);
     }
@@ -100,7 +107,8 @@ TEST(PreTokenizer, LongRunsOfOneCharacter) {
   for (const PreTokenizerRow& row : pretokenizer_table()) {
     SCOPED_TRACE(row.names);
     const PreTokenizer pre_tokenizer(row);
-    for (const std::string unit : {"a", "A", "1", " ", "\n", "\r", "!", "'", "\xff", "\xe4\xbd\xa0", "\xcc\x81", " a", "aB"}) {
+    for (const std::string unit : {"a", "A", "1", " ", "\n", "\r", "!", "'", "\xff", "\xe4\xbd\xa0",
+                                   "\xcc\x81", " a", "aB"}) {
       std::string text;
       while (text.size() < kRun) text += unit;
       expect_whole(pre_tokenizer, text);

@@ -1,4 +1,5 @@
-// Finds the tokens that are matched by their literal spelling: leftmost, and of those that begin there the longest.
+// Finds the tokens that are matched by their literal spelling: leftmost, and of those that begin
+// there the longest.
 //
 // A byte trie; its root is a table, so text in which none begins costs one look-up per byte.
 #pragma once

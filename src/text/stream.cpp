@@ -1,8 +1,9 @@
-// held_ is what cannot be shown yet: the beginning of a stop string or of a UTF-8 sequence at the end of what came. It
-// is never longer than the longest stop string and a cut sequence, so searching it again at every push is cheap.
+// held_ is what cannot be shown yet: the beginning of a stop string or of a UTF-8 sequence at the
+// end of what came. It is never longer than the longest stop string and a cut sequence, so
+// searching it again at every push is cheap.
 //
-// Of several stop strings the one that is complete first ends the reply (of those, the one that began first), so the
-// result does not depend on how the bytes were cut into tokens.
+// Of several stop strings the one that is complete first ends the reply (of those, the one that
+// began first), so the result does not depend on how the bytes were cut into tokens.
 #include "text/stream.h"
 
 #include <algorithm>

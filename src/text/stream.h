@@ -1,5 +1,5 @@
-// From tokens to a stream of text: never cuts a UTF-8 sequence, and stops before a stop string even when it spans
-// tokens.
+// From tokens to a stream of text: never cuts a UTF-8 sequence, and stops before a stop string even
+// when it spans tokens.
 #pragma once
 
 #include <string>
@@ -8,8 +8,8 @@
 
 namespace hob::text {
 
-// push() takes a token's bytes and returns what can be shown now: whole UTF-8 sequences that cannot be the beginning of
-// a stop string. Invalid bytes pass through once they cannot become valid.
+// push() takes a token's bytes and returns what can be shown now: whole UTF-8 sequences that cannot
+// be the beginning of a stop string. Invalid bytes pass through once they cannot become valid.
 class TextStream {
  public:
   explicit TextStream(std::vector<std::string> stops = {});

@@ -12,7 +12,10 @@ TEST(TextStream, NeverCutsACharacter) {
   TextStream stream;
   EXPECT_EQ(stream.push("a\xf0\x9f"), "a");
   EXPECT_EQ(stream.push("\x98"), "");
-  EXPECT_EQ(stream.push("\x80" "b"), "\xf0\x9f\x98\x80" "b");
+  EXPECT_EQ(stream.push("\x80"
+                        "b"),
+            "\xf0\x9f\x98\x80"
+            "b");
   EXPECT_EQ(stream.push("\xe2\x82"), "");
   EXPECT_EQ(stream.finish(), "\xe2\x82");
 }
@@ -50,20 +53,25 @@ TEST(TextStream, BeginningsThatComeToNothing) {
   EXPECT_EQ(stream.finish(), "aa");
 }
 
-// However the bytes arrive, the shown text and the matched stop are the same, and every piece shown is whole characters.
+// However the bytes arrive, the shown text and the matched stop are the same, and every piece shown
+// is whole characters.
 TEST(TextStream, CutsDoNotMatter) {
   const std::string alphabet[] = {"a", "b", "\xc3\xa9", "\xf0\x9f\x98\x80", "ab"};
-  const std::vector<std::string> stops = {"aab", "b\xc3\xa9", "\xf0\x9f\x98\x80" "ab\xc3\xa9"};
+  const std::vector<std::string> stops = {"aab", "b\xc3\xa9",
+                                          "\xf0\x9f\x98\x80"
+                                          "ab\xc3\xa9"};
   for (uint64_t trial = 0; trial < 1000; ++trial) {
     std::string text;
-    for (uint32_t i = 0; i < 12; ++i) text += alphabet[random_words(3, RandomStream::kTest, trial, i)[0] % 5];
+    for (uint32_t i = 0; i < 12; ++i)
+      text += alphabet[random_words(3, RandomStream::kTest, trial, i)[0] % 5];
     TextStream whole(stops);
     std::string shown = whole.push(text);
     shown += whole.finish();
     TextStream cut(stops);
     std::string pieces;
     for (size_t begin = 0; begin < text.size() && !cut.stopped();) {
-      const size_t length = 1 + random_words(4, RandomStream::kTest, trial, static_cast<uint32_t>(begin))[0] % 3;
+      const size_t length =
+          1 + random_words(4, RandomStream::kTest, trial, static_cast<uint32_t>(begin))[0] % 3;
       const std::string piece = cut.push(std::string_view(text).substr(begin, length));
       ASSERT_TRUE(is_utf8(piece));
       pieces += piece;

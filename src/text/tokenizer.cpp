@@ -1,8 +1,8 @@
-// A text is first cut at the tokens that are matched literally (special_tokens.h), what is between them into pieces
-// (pretokenize.h), and each piece is merged (bpe.h).
+// A text is first cut at the tokens that are matched literally (special_tokens.h), what is between
+// them into pieces (pretokenize.h), and each piece is merged (bpe.h).
 //
-// Control tokens are found by encode_rendered() alone. They are also kept out of the merges: a vocabulary whose merges
-// would make one is refused, so no text can.
+// Control tokens are found by encode_rendered() alone. They are also kept out of the merges: a
+// vocabulary whose merges would make one is refused, so no text can.
 #include "text/tokenizer.h"
 
 #include <algorithm>
@@ -20,16 +20,36 @@
 namespace hob::text {
 namespace {
 
-// End-of-turn tokens by the names that model families gave them; many files declare only one of several.
+// End-of-turn tokens by the names that model families gave them; many files declare only one of
+// several.
 constexpr std::string_view kEndOfTurnNames[] = {
-    "<|im_end|>", "<|eot_id|>", "<|eom_id|>", "<|end|>", "<|endoftext|>", "<|end_of_text|>", "<|return|>", "<|call|>",
-    "<end_of_turn>", "<turn|>", "<end_of_utterance>", "<|END_OF_TURN_TOKEN|>", "<EOT>", "[EOT]", "[EOS]", "</s>", "<eos>",
-    "<\xef\xbd\x9c" "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",  // DeepSeek: full-width bars, U+2581 for spaces
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|eom_id|>",
+    "<|end|>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "<|return|>",
+    "<|call|>",
+    "<end_of_turn>",
+    "<turn|>",
+    "<end_of_utterance>",
+    "<|END_OF_TURN_TOKEN|>",
+    "<EOT>",
+    "[EOT]",
+    "[EOS]",
+    "</s>",
+    "<eos>",
+    "<\xef\xbd\x9c"
+    "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",  // DeepSeek: full-width bars, U+2581 for
+                                                           // spaces
 };
 // With these in a vocabulary "<|end|>" only ends a part of the reply (OpenAI's harmony format).
 constexpr std::string_view kHarmonyEnd = "<|return|>", kPartEnd = "<|end|>";
 
-bool is_special(TokenKind kind) { return kind == TokenKind::kControl || kind == TokenKind::kUnknown; }
+bool is_special(TokenKind kind) {
+  return kind == TokenKind::kControl || kind == TokenKind::kUnknown;
+}
 
 }  // namespace
 
@@ -48,7 +68,9 @@ struct Tokenizer::Impl {
   Result<> load_tokens();
   Result<> load_bpe(const PreTokenizerRow& row);
   void find_ends();
-  bool contains(Token token) const { return token >= 0 && static_cast<size_t>(token) < spellings.size(); }
+  bool contains(Token token) const {
+    return token >= 0 && static_cast<size_t>(token) < spellings.size();
+  }
   void encode_between(std::string_view text, std::vector<Token>& out) const;
   void encode_plain(std::string_view text, std::vector<Token>& out) const;
 };
@@ -70,7 +92,8 @@ Result<> Tokenizer::Impl::load_tokens() {
     const bool spelled = kinds[i] == TokenKind::kNormal || kinds[i] == TokenKind::kByte;
     if (spelled && append_spelled_bytes(spellings.buffer(), tokens[i])) {
       mergeable[i] = Mergeable::kYes;
-    } else {  // a literal; or a "normal" token outside the alphabet, an added one that its file did not mark
+    } else {  // a literal; or a "normal" token outside the alphabet, an added one that its file did
+              // not mark
       spellings.buffer() += tokens[i];
       if (kinds[i] == TokenKind::kUserDefined) mergeable[i] = Mergeable::kIfFree;
     }
@@ -79,7 +102,8 @@ Result<> Tokenizer::Impl::load_tokens() {
   for (size_t i = 0; i < tokens.size(); ++i) {
     const bool special = is_special(kinds[i]);
     if (!special && kinds[i] != TokenKind::kUserDefined) continue;
-    // Templates render valid UTF-8, so another spelling could only be found across the borders of characters.
+    // Templates render valid UTF-8, so another spelling could only be found across the borders of
+    // characters.
     if (!is_utf8(tokens[i])) continue;
     const auto token = static_cast<Token>(i);
     if (const Token twin = both.find_exact(tokens[i]); twin >= 0) {
@@ -92,7 +116,8 @@ Result<> Tokenizer::Impl::load_tokens() {
 }
 
 Result<> Tokenizer::Impl::load_bpe(const PreTokenizerRow& row) {
-  HOB_TRY(bpe, Bpe::create(spellings, mergeable, vocabulary.merges, row.whole_pieces));
+  HOB_TRY(bpe, Bpe::create(spellings, vocabulary.tokens, mergeable, vocabulary.merges,
+                           row.whole_pieces));
   return {};
 }
 
@@ -116,16 +141,22 @@ Result<Tokenizer> Tokenizer::create(Vocabulary vocabulary) {
   Vocabulary& v = impl->vocabulary;
   const auto load = [&]() -> Result<> {
     if (v.model != "gpt2") {
-      return fail(ErrorKind::kUnsupported, "tokenizer model '{}' is not supported (byte-level BPE, 'gpt2', is)", v.model);
+      return fail(ErrorKind::kUnsupported,
+                  "tokenizer model '{}' is not supported (byte-level BPE, 'gpt2', is)", v.model);
     }
     const PreTokenizerRow* row = find_pretokenizer(v.pre);
-    if (row == nullptr) return fail(ErrorKind::kUnsupported, "pre-tokenizer '{}' is not known", v.pre);
+    if (row == nullptr)
+      return fail(ErrorKind::kUnsupported, "pre-tokenizer '{}' is not known", v.pre);
     HOB_TRY_VOID(impl->load_tokens());
-    const std::pair<const char*, Token> named[] = {
-        {"bos", v.bos}, {"eos", v.eos}, {"eot", v.eot}, {"unknown", v.unknown}, {"padding", v.padding}};
+    const std::pair<const char*, Token> named[] = {{"bos", v.bos},
+                                                   {"eos", v.eos},
+                                                   {"eot", v.eot},
+                                                   {"unknown", v.unknown},
+                                                   {"padding", v.padding}};
     for (const auto& [name, token] : named) {
       if (token != -1 && !impl->contains(token)) {
-        return fail(ErrorKind::kCorrupt, "{} token {} is not one of {} tokens", name, token, v.tokens.size());
+        return fail(ErrorKind::kCorrupt, "{} token {} is not one of {} tokens", name, token,
+                    v.tokens.size());
       }
     }
     HOB_TRY_VOID(impl->load_bpe(*row));
@@ -133,7 +164,8 @@ Result<Tokenizer> Tokenizer::create(Vocabulary vocabulary) {
     return {};
   };
   if (const Result<> loaded = load(); !loaded) {
-    return fail(loaded.error().kind, "{}{}tokenizer: {}", v.source, v.source.empty() ? "" : ": ", loaded.error().message);
+    return fail(loaded.error().kind, "{}{}tokenizer: {}", v.source, v.source.empty() ? "" : ": ",
+                loaded.error().message);
   }
   impl->find_ends();
   v.tokens = {};
@@ -211,7 +243,8 @@ std::vector<Token> Tokenizer::end_tokens() const { return impl_->ends; }
 std::vector<std::string_view> Tokenizer::control_spellings() const {
   std::vector<std::string_view> spellings;
   for (size_t i = 0; i < impl_->kinds.size(); ++i) {
-    if (is_special(impl_->kinds[i]) && !impl_->spellings[i].empty()) spellings.push_back(impl_->spellings[i]);
+    if (is_special(impl_->kinds[i]) && !impl_->spellings[i].empty())
+      spellings.push_back(impl_->spellings[i]);
   }
   return spellings;
 }

@@ -1,4 +1,5 @@
-// Decoding by the table of well-formed sequences: the lead byte fixes the length and the range of the second byte.
+// Decoding by the table of well-formed sequences: the lead byte fixes the length and the range of
+// the second byte.
 #include "text/utf8.h"
 
 #include <cstring>
@@ -42,7 +43,8 @@ Utf8Sequence next_utf8(std::string_view text) {
 }
 
 bool is_utf8(std::string_view text) {
-  for (text.remove_prefix(ascii_prefix(text)); !text.empty(); text.remove_prefix(ascii_prefix(text))) {
+  for (text.remove_prefix(ascii_prefix(text)); !text.empty();
+       text.remove_prefix(ascii_prefix(text))) {
     const Utf8Sequence next = next_utf8(text);
     if (next.head != Utf8Head::kWhole) return false;
     text.remove_prefix(static_cast<size_t>(next.length));

@@ -1,7 +1,8 @@
-// UTF-8 as Unicode chapter 3.9 (table 3-7) defines it: no surrogates, no overlong forms, nothing past U+10FFFF.
+// UTF-8 as Unicode chapter 3.9 (table 3-7) defines it: no surrogates, no overlong forms, nothing
+// past U+10FFFF.
 //
-// The text layer never assumes that a string is valid; it asks these functions byte by byte and carries invalid bytes
-// along one at a time.
+// The text layer never assumes that a string is valid; it asks these functions byte by byte and
+// carries invalid bytes along one at a time.
 #pragma once
 
 #include <cstdint>

@@ -24,8 +24,9 @@ TEST(Utf8, DecodesWhatItEncodes) {
 }
 
 TEST(Utf8, RefusesWhatIsNotAnEncoding) {
-  for (const char* text : {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc3(", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf",
-                                 "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xe2\x82("}) {
+  for (const char* text :
+       {"\x80", "\xbf", "\xc0\x80", "\xc1\xbf", "\xc3(", "\xe0\x9f\xbf", "\xed\xa0\x80",
+        "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xff", "\xe2\x82("}) {
     EXPECT_EQ(next_utf8(text).head, Utf8Head::kInvalid);
     EXPECT_EQ(next_utf8(text).length, 1);
     EXPECT_FALSE(is_utf8(text));

@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""Renders conversations with Jinja2 exactly as transformers does, as vectors for src/text/chat_template_test.cpp.
+"""Renders conversations with Jinja2 exactly as transformers does, as vectors for
+src/text/chat_template_test.cpp.
 
-    make_template_vectors.py                      writes templates/vectors.json for the templates in templates/
-    make_template_vectors.py --all DIR            prints the vectors of every DIR/*.jinja, one JSON object a line
+    make_template_vectors.py  writes templates/vectors.json for the templates in templates/
+    make_template_vectors.py --all DIR  prints the vectors of every DIR/*.jinja, one JSON object a line
 
 Needs: pip install jinja2. The environment is that of transformers/utils/chat_template_utils.py.
 """
+
 import json
 import pathlib
 import sys
@@ -21,7 +23,7 @@ WEATHER = {
     "type": "function",
     "function": {
         "name": "get_weather",
-        "description": "The weather of a place, as \"text\" & <numbers>.",
+        "description": 'The weather of a place, as "text" & <numbers>.',
         "parameters": {
             "type": "object",
             "properties": {
@@ -35,21 +37,60 @@ WEATHER = {
 }
 SEARCH = {
     "type": "function",
-    "function": {"name": "search", "description": "Search.",
-                 "parameters": {"type": "object", "properties": {"q": {"type": "string"}}, "required": ["q"]}},
+    "function": {
+        "name": "search",
+        "description": "Search.",
+        "parameters": {
+            "type": "object",
+            "properties": {"q": {"type": "string"}},
+            "required": ["q"],
+        },
+    },
 }
 SYSTEM = {"role": "system", "content": "You are terse.\nAnswer in one line."}
 HI = {"role": "user", "content": "Hi there"}
 HELLO = {"role": "assistant", "content": "Hello! How can I help?"}
 MORE = {"role": "user", "content": "  What's 2 + 2?  \n"}
-CALL = {"role": "assistant", "content": "", "tool_calls": [
-    {"id": "call00001", "type": "function",
-     "function": {"name": "get_weather", "arguments": {"place": "Z\u00fcrich", "unit": "celsius", "days": [1, 2.5, True, None]}}}]}
-CALL_TEXT = {"role": "assistant", "content": None, "tool_calls": [
-    {"id": "call00001", "type": "function",
-     "function": {"name": "get_weather", "arguments": "{\"place\": \"Z\u00fcrich\"}"}}]}
-RESULT = {"role": "tool", "tool_call_id": "call00001", "name": "get_weather", "content": "{\"temperature\": 21.5}"}
-THOUGHT = {"role": "assistant", "content": "<think>\nTwo and two.\n</think>\n\n4", "reasoning_content": "Two and two."}
+CALL = {
+    "role": "assistant",
+    "content": "",
+    "tool_calls": [
+        {
+            "id": "call00001",
+            "type": "function",
+            "function": {
+                "name": "get_weather",
+                "arguments": {
+                    "place": "Z\u00fcrich",
+                    "unit": "celsius",
+                    "days": [1, 2.5, True, None],
+                },
+            },
+        }
+    ],
+}
+CALL_TEXT = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [
+        {
+            "id": "call00001",
+            "type": "function",
+            "function": {"name": "get_weather", "arguments": '{"place": "Z\u00fcrich"}'},
+        }
+    ],
+}
+RESULT = {
+    "role": "tool",
+    "tool_call_id": "call00001",
+    "name": "get_weather",
+    "content": '{"temperature": 21.5}',
+}
+THOUGHT = {
+    "role": "assistant",
+    "content": "<think>\nTwo and two.\n</think>\n\n4",
+    "reasoning_content": "Two and two.",
+}
 
 CASES = {
     "user": ([HI], {}, True),
@@ -57,8 +98,26 @@ CASES = {
     "system": ([SYSTEM, HI], {}, True),
     "turns": ([SYSTEM, HI, HELLO, MORE], {}, True),
     "turns_ended": ([HI, HELLO], {}, False),
-    "parts": ([{"role": "user", "content": [{"type": "text", "text": "One."}, {"type": "text", "text": "Two."}]}], {}, True),
-    "unicode": ([{"role": "user", "content": "\u4f60\u597d <b>&amp;</b> \"quoted\" 'single' {{ braces }} \U0001f600\n\n"}], {}, True),
+    "parts": (
+        [
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": "One."}, {"type": "text", "text": "Two."}],
+            }
+        ],
+        {},
+        True,
+    ),
+    "unicode": (
+        [
+            {
+                "role": "user",
+                "content": "\u4f60\u597d <b>&amp;</b> \"quoted\" 'single' {{ braces }} \U0001f600\n\n",
+            }
+        ],
+        {},
+        True,
+    ),
     "reasoning": ([HI, THOUGHT, MORE], {}, True),
     "no_thinking": ([SYSTEM, HI], {"enable_thinking": False}, True),
     "tools": ([SYSTEM, HI], {"tools": [WEATHER, SEARCH]}, True),
@@ -87,7 +146,9 @@ def raise_exception(message):
 
 
 def tojson(x, ensure_ascii=False, indent=None, separators=None, sort_keys=False):
-    return json.dumps(x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+    return json.dumps(
+        x, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys
+    )
 
 
 def strftime_now(form):
@@ -96,7 +157,8 @@ def strftime_now(form):
 
 def compile_template(source):
     environment = jinja2.sandbox.ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols])
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, jinja2.ext.loopcontrols]
+    )
     environment.filters["tojson"] = tojson
     environment.globals["raise_exception"] = raise_exception
     environment.globals["strftime_now"] = strftime_now
@@ -106,10 +168,17 @@ def compile_template(source):
 def vectors(source):
     compiled = compile_template(source)
     for case, (messages, variables, prompt) in CASES.items():
-        vector = {"case": case, "messages": messages, "variables": NAMES | variables, "add_generation_prompt": prompt}
+        vector = {
+            "case": case,
+            "messages": messages,
+            "variables": NAMES | variables,
+            "add_generation_prompt": prompt,
+        }
         everything = {"tools": None, "documents": None} | NAMES | variables
         try:
-            vector["rendered"] = compiled.render(messages=messages, add_generation_prompt=prompt, **everything)
+            vector["rendered"] = compiled.render(
+                messages=messages, add_generation_prompt=prompt, **everything
+            )
         except Exception as error:
             vector["error"] = str(error)
         yield vector
@@ -127,8 +196,13 @@ def main():
         for vector in vectors(path.read_text()):
             result = {k: vector[k] for k in ("rendered", "error") if k in vector}
             out.append({"template": path.name, "case": vector["case"]} | result)
-    cases = {name: {"messages": m, "variables": NAMES | v, "add_generation_prompt": p} for name, (m, v, p) in CASES.items()}
-    (HERE / "templates/vectors.json").write_text(json.dumps({"cases": cases, "vectors": out}, indent=1, ensure_ascii=False) + "\n")
+    cases = {
+        name: {"messages": m, "variables": NAMES | v, "add_generation_prompt": p}
+        for name, (m, v, p) in CASES.items()
+    }
+    (HERE / "templates/vectors.json").write_text(
+        json.dumps({"cases": cases, "vectors": out}, indent=1, ensure_ascii=False) + "\n"
+    )
     print(f"{len(out)} vectors")
 
 

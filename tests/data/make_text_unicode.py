@@ -1,10 +1,13 @@
 #!/usr/bin/env python3
-"""Writes src/text/unicode_delta.inc: the characters whose general category differs between Unicode 14 and 16.
+"""Writes src/text/unicode_delta.inc: the characters whose general category differs between Unicode
+14 and 16.
 
-Debian 12's PCRE2 knows Unicode 14; the regex engine of Hugging Face's tokenizers knows Unicode 16. Before matching, hob
-puts a character of Unicode 14 with the same general category and the same UTF-8 length in place of each of these
-(src/text/pretokenize.cpp). Needs: pip install unicodedata2==16.0.0, and a Python whose unicodedata is version 14 (3.11).
+Debian 12's PCRE2 knows Unicode 14; the regex engine of Hugging Face's tokenizers knows Unicode 16.
+Before matching, hob puts a character of Unicode 14 with the same general category and the same
+UTF-8 length in place of each of these (src/text/pretokenize.cpp). Needs: pip install
+unicodedata2==16.0.0, and a Python whose unicodedata is version 14 (3.11).
 """
+
 import pathlib
 import unicodedata
 import unicodedata2
@@ -15,8 +18,23 @@ CODE_POINTS = [c for c in range(0x80, 0x110000) if not 0xD800 <= c < 0xE000]
 old = {c: unicodedata.category(chr(c)) for c in CODE_POINTS}
 new = {c: unicodedata2.category(chr(c)) for c in CODE_POINTS}
 # Far from the scripts that some pre-tokenizers list by range.
-FAR = {"Lu": 0x1D400, "Ll": 0x1D41A, "Lm": 0x16B40, "Lo": 0x10000, "Nd": 0x104A0, "Nl": 0x10140, "No": 0x10107,
-       "Mn": 0x10A01, "Mc": 0x11000, "Po": 0x10100, "Pd": 0x10EAD, "So": 0x1F300, "Sm": 0x1D6C1, "Sc": 0x1E2FF, "Cf": 0x110BD}
+FAR = {
+    "Lu": 0x1D400,
+    "Ll": 0x1D41A,
+    "Lm": 0x16B40,
+    "Lo": 0x10000,
+    "Nd": 0x104A0,
+    "Nl": 0x10140,
+    "No": 0x10107,
+    "Mn": 0x10A01,
+    "Mc": 0x11000,
+    "Po": 0x10100,
+    "Pd": 0x10EAD,
+    "So": 0x1F300,
+    "Sm": 0x1D6C1,
+    "Sc": 0x1E2FF,
+    "Cf": 0x110BD,
+}
 
 
 def utf8_length(c):
@@ -26,11 +44,17 @@ def utf8_length(c):
 def stand_in(c):
     if utf8_length(c) == 4:
         return FAR[new[c]]
-    before = [s for s in range(c - 1, 0x80, -1) if old.get(s) == new[c] and utf8_length(s) == utf8_length(c)]
+    before = [
+        s
+        for s in range(c - 1, 0x80, -1)
+        if old.get(s) == new[c] and utf8_length(s) == utf8_length(c)
+    ]
     return before[0]
 
 
-rows = [(0x180E, 0x180E, 0x200B)]  # PCRE2 counts the Mongolian vowel separator as white space; Unicode no longer does
+rows = [
+    (0x180E, 0x180E, 0x200B)
+]  # PCRE2 counts the Mongolian vowel separator as white space; Unicode no longer does
 for c in CODE_POINTS:
     if old[c] == new[c]:
         continue

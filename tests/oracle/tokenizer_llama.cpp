@@ -1,6 +1,8 @@
-// llama.cpp's tokenizer as a filter, for tests/oracle/tokenizer_differential.py, which also says how to build it.
+// llama.cpp's tokenizer as a filter, for tests/oracle/tokenizer_differential.py, which also says
+// how to build it.
 //
-// stdin: texts as u32 length and bytes. stdout: per text u32 count and i32 token ids, without BOS or control tokens.
+// stdin: texts as u32 length and bytes. stdout: per text u32 count and i32 token ids, without BOS
+// or control tokens.
 #include <llama.h>
 
 #include <cstdint>
@@ -23,8 +25,9 @@ int main(int argc, char** argv) {
     text.resize(length);
     if (length > 0 && std::fread(text.data(), 1, length, stdin) != length) return 1;
     tokens.resize(length + 8);
-    const int32_t count = llama_tokenize(vocabulary, text.data(), static_cast<int32_t>(length), tokens.data(),
-                                         static_cast<int32_t>(tokens.size()), false, false);
+    const int32_t count =
+        llama_tokenize(vocabulary, text.data(), static_cast<int32_t>(length), tokens.data(),
+                       static_cast<int32_t>(tokens.size()), false, false);
     if (count < 0) return 1;
     const auto written = static_cast<uint32_t>(count);
     std::fwrite(&written, sizeof written, 1, stdout);
