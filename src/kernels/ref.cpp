@@ -365,6 +365,36 @@ void attend(const AttendArgs& a) {
   }
 }
 
+// ---- probes ----
+
+size_t probe_int8(size_t rounds) {
+  volatile int8_t w = 3, x = -2;
+  int sum = 0;
+  for (size_t r = 0; r < rounds; ++r) sum += w * x;
+  volatile int keep = sum;
+  (void)keep;
+  return rounds * 2;
+}
+
+size_t probe_float(size_t rounds) {
+  volatile float a = 0.999f;
+  float sum = 1;
+  for (size_t r = 0; r < rounds; ++r) sum = std::fmaf(sum, a, 0.001f);
+  volatile float keep = sum;
+  (void)keep;
+  return rounds * 2;
+}
+
+void probe_read(const std::byte* data, size_t bytes) {
+  uint64_t sum = 0, word;
+  for (size_t i = 0; i + sizeof word <= bytes; i += sizeof word) {
+    std::memcpy(&word, data + i, sizeof word);
+    sum ^= word;
+  }
+  volatile uint64_t keep = sum;
+  (void)keep;
+}
+
 }  // namespace
 
 constinit const Table kRefTable = {
@@ -382,6 +412,9 @@ constinit const Table kRefTable = {
     .add = add,
     .silu_mul = silu_mul,
     .rope = rope,
+    .probe_int8 = probe_int8,
+    .probe_float = probe_float,
+    .probe_read = probe_read,
 };
 
 }  // namespace hob::kernels

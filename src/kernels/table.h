@@ -134,6 +134,12 @@ struct Table {
   // y = fma(x, c, partner * (-s)) for the first and fma(x, c, partner * s) for the second of a pair.
   // Pairs are (2i, 2i + 1), or (i, i + rotary / 2) when `halves`.
   void (*rope)(float* x, const float* c, const float* s, size_t n_heads, size_t head_dim, size_t rotary, bool halves);
+
+  // For measuring this machine's limits: each multiplies (and adds) for `rounds` and returns how many operations that
+  // were; probe_read reads `bytes` (a multiple of 256) once.
+  size_t (*probe_int8)(size_t rounds);
+  size_t (*probe_float)(size_t rounds);
+  void (*probe_read)(const std::byte* data, size_t bytes);
 };
 
 inline constexpr float kTinyBlock = 1e-30f;

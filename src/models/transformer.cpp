@@ -122,13 +122,18 @@ uint64_t Transformer::parameters() const {
 
 uint64_t Transformer::weight_bytes() const {
   uint64_t bytes = head.bytes();
-  for (const Block& b : blocks) {
-    for (const Weight* w : {&b.attention.wq, &b.attention.wk, &b.attention.wv, &b.attention.wo, &b.ffn.gate, &b.ffn.up,
-                            &b.ffn.down}) {
-      bytes += w->bytes();
-    }
+  for (const Block& block : blocks) {
+    for (const Weight* w : block.matrices()) bytes += w->bytes();
   }
   return bytes;
+}
+
+uint64_t Transformer::products_per_token() const {
+  uint64_t products = 0;
+  for (const Block& block : blocks) {
+    for (const Weight* w : block.matrices()) products += w->rows * w->cols;
+  }
+  return products;
 }
 
 }  // namespace hob::models

@@ -5,6 +5,7 @@
 // K head size, F feed-forward width, V vocabulary, L layers.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -41,6 +42,10 @@ struct Block {
   std::vector<float> attention_norm, ffn_norm;  // [D]
   Attention attention;
   GatedFeedForward ffn;
+
+  std::array<const Weight*, 7> matrices() const {
+    return {&attention.wq, &attention.wk, &attention.wv, &attention.wo, &ffn.gate, &ffn.up, &ffn.down};
+  }
 };
 
 struct ModelSpec {
@@ -91,6 +96,8 @@ class Transformer {
   std::vector<ops::KvLayer> cache_layout(ops::KvFormat format, size_t positions) const;
   uint64_t parameters() const;
   uint64_t weight_bytes() const;  // what a decoded token streams from memory
+  // Multiply-adds with weights per prompt token (the head runs for the last one only).
+  uint64_t products_per_token() const;
 };
 
 }  // namespace hob::models

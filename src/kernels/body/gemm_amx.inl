@@ -142,3 +142,27 @@ void gemm_amx(const GemmArgs& a) {
   });
   _tile_release();
 }
+
+inline size_t probe_tiles(size_t rounds) {
+  configure_tiles(64);
+  alignas(64) int8_t data[16][64];
+  for (auto& row : data) {
+    for (int i = 0; i < 64; ++i) row[i] = static_cast<int8_t>(i * 37 + 11);  // zeros would flatter
+  }
+  _tile_loadd(4, data, 64);
+  _tile_loadd(5, data, 64);
+  _tile_loadd(6, data, 64);
+  _tile_loadd(7, data, 64);
+  _tile_zero(0);
+  _tile_zero(1);
+  _tile_zero(2);
+  _tile_zero(3);
+  for (size_t r = 0; r < rounds; ++r) {
+    _tile_dpbssd(0, 4, 6);
+    _tile_dpbssd(1, 4, 7);
+    _tile_dpbssd(2, 5, 6);
+    _tile_dpbssd(3, 5, 7);
+  }
+  _tile_release();
+  return rounds * 4 * 16 * 16 * 64 * 2;
+}

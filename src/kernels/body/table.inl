@@ -1,5 +1,5 @@
 // The table that the included bodies make, for one instruction set. Each says which products with block-quantised
-// weights are its own: HOB_GEMM_INT.
+// weights and which int8 peak are its own: HOB_GEMM_INT, HOB_PROBE_INT8.
 
 constexpr AttendFn kAttend[kNumKvFormats] = {attend<KvF32>, attend<KvF16>, attend<KvBF16>, attend<KvQ8_0>};
 constexpr KvAppendFn kKvAppend[kNumKvFormats] = {KvF32::append, KvF16::append, KvBF16::append, KvQ8_0::append};
@@ -24,5 +24,8 @@ constexpr Table make_table(const char* name, uint32_t needs) {
   table.add = add;
   table.silu_mul = silu_mul;
   table.rope = rope;
+  table.probe_int8 = HOB_PROBE_INT8;
+  table.probe_float = probe_float;
+  table.probe_read = probe_read;
   return table;
 }

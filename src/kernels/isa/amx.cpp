@@ -21,8 +21,10 @@ using namespace hob::kernels;
 #include "kernels/body/gemm_float.inl"
 #include "kernels/body/rows.inl"
 #include "kernels/body/attend.inl"
+#include "kernels/body/probe.inl"
 #include "kernels/body/gemm_amx.inl"
 #define HOB_GEMM_INT gemm_amx
+#define HOB_PROBE_INT8 probe_tiles
 #include "kernels/body/table.inl"
 
 }  // namespace

@@ -21,7 +21,9 @@ using namespace hob::kernels;
 #include "kernels/body/gemm_float.inl"
 #include "kernels/body/rows.inl"
 #include "kernels/body/attend.inl"
+#include "kernels/body/probe.inl"
 #define HOB_GEMM_INT gemm_int
+#define HOB_PROBE_INT8 probe_int8
 #include "kernels/body/table.inl"
 
 }  // namespace
