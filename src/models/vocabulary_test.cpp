@@ -1,17 +1,21 @@
-// The default model's own vocabulary, from its file.
+// The default model's own vocabulary, from its file; and files whose keys are missing, of the wrong
+// type or out of range.
 #include "models/vocabulary.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <optional>
 
+#include "formats/gguf_write.h"
 #include "text/chat_template.h"
 
 namespace hob::models {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 class DefaultModel : public ::testing::Test {
  protected:
@@ -57,6 +61,68 @@ TEST_F(DefaultModel, ItsTemplate) {
   for (const text::Token token : tokenizer_->encode_rendered(*rendered))
     controls += tokenizer_->is_control(token);
   EXPECT_EQ(controls, 5u);
+}
+
+// The tokens a, b and ab, with one thing changed.
+template <class Change>
+Result<text::Vocabulary> vocabulary_with(Change change) {
+  gguf::Writer writer;
+  writer.set("tokenizer.ggml.model", std::string_view("gpt2"));
+  writer.set("tokenizer.ggml.pre", std::string_view("llama-bpe"));
+  writer.set_strings("tokenizer.ggml.tokens", std::vector<std::string>{"a", "b", "ab"});
+  writer.set_strings("tokenizer.ggml.merges", std::vector<std::string>{"a b"});
+  writer.set_numbers("tokenizer.ggml.token_type", std::vector<int32_t>{1, 0, 4});
+  writer.set("tokenizer.ggml.eos_token_id", uint32_t{2});
+  change(writer);
+  static std::string bytes;  // the vocabulary views it
+  bytes = writer.bytes();
+  const auto file = gguf::File::parse(std::as_bytes(std::span(bytes)), "small.gguf");
+  if (!file) return tl::unexpected(file.error());
+  return read_vocabulary(*file);
+}
+
+TEST(ReadVocabulary, EveryKey) {
+  const auto v = vocabulary_with([](gguf::Writer& writer) {
+    writer.set("tokenizer.chat_template", std::string_view("{{ x }}"));
+    writer.set("tokenizer.ggml.padding_token_id", uint32_t{0});
+  });
+  ASSERT_TRUE(v) << v.error().message;
+  EXPECT_EQ(v->source, "small.gguf");
+  EXPECT_THAT(v->tokens, ElementsAre("a", "b", "ab"));
+  EXPECT_THAT(v->merges, ElementsAre("a b"));
+  EXPECT_THAT(v->kinds, ElementsAre(text::TokenKind::kNormal, text::TokenKind::kNormal,
+                                    text::TokenKind::kUserDefined));
+  EXPECT_EQ(v->bos, -1);
+  EXPECT_EQ(v->eos, 2);
+  EXPECT_EQ(v->padding, 0);
+  EXPECT_TRUE(v->add_bos);  // as Llama 3's family does where the file is silent
+  EXPECT_FALSE(v->add_eos);
+  EXPECT_EQ(v->chat_template, "{{ x }}");
+}
+
+TEST(ReadVocabulary, ErrorsNameFileAndKey) {
+  const auto error = [](auto change) {
+    const auto v = vocabulary_with(change);
+    return v ? "" : v.error().message;
+  };
+  EXPECT_THAT(
+      error([](gguf::Writer& writer) { writer.set("tokenizer.ggml.eos_token_id", uint32_t{3}); }),
+      HasSubstr("small.gguf: tokenizer.ggml.eos_token_id is 3, but there are 3 tokens"));
+  EXPECT_THAT(
+      error([](gguf::Writer& writer) { writer.set("tokenizer.ggml.bos_token_id", int32_t{-5}); }),
+      HasSubstr("tokenizer.ggml.bos_token_id"));
+  EXPECT_THAT(error([](gguf::Writer& writer) {
+                writer.set_numbers("tokenizer.ggml.token_type", std::vector<int32_t>{1, 1, 9});
+              }),
+              HasSubstr("tokenizer.ggml.token_type[2] is 9"));
+  EXPECT_THAT(error([](gguf::Writer& writer) { writer.set("tokenizer.ggml.tokens", uint32_t{1}); }),
+              HasSubstr("tokenizer.ggml.tokens"));
+  EXPECT_THAT(error([](gguf::Writer& writer) {
+                writer.set("tokenizer.ggml.add_bos_token", std::string_view("yes"));
+              }),
+              HasSubstr("tokenizer.ggml.add_bos_token"));
+  EXPECT_THAT(error([](gguf::Writer& writer) { writer.set("tokenizer.ggml.model", true); }),
+              HasSubstr("tokenizer.ggml.model"));
 }
 
 }  // namespace
