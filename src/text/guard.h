@@ -41,7 +41,6 @@ enum class Guarding {
 
 class Guard {
  public:
-  // The spellings must live as long as the Guard.
   explicit Guard(std::vector<std::string_view> control_spellings);
   // Valid UTF-8 for any bytes.
   std::string apply(std::string_view content, Guarding how) const;
