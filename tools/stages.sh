@@ -33,18 +33,26 @@ with_progress() {
   say "$title: done in $(spell_seconds $((SECONDS - began)))"
 }
 
-# Copies stdin to LOG; on a terminal the newest line is shown after TITLE, cut to the width.
+# Copies stdin to LOG; the newest line is shown after TITLE: at once on a terminal, cut to its
+# width, and elsewhere once a minute.
 show_lines() {
-  local title=$1 log=$2 line width
-  if ! [ -t 2 ]; then cat >"$log"; return; fi
-  width=$(($(tput cols 2>/dev/null || echo 80) - ${#stages_program} - ${#title} - 5))
+  local title=$1 log=$2 line width=80 shown=$SECONDS
+  if [ -t 2 ]; then
+    width=$(tput cols 2>/dev/null || echo 80)
+    printf '%s: %s ...' "$stages_program" "$title" >&2
+  fi
+  width=$((width - ${#stages_program} - ${#title} - 5))
   [ "$width" -gt 0 ] || width=1
-  printf '%s: %s ...' "$stages_program" "$title" >&2
   while IFS= read -r line; do
     printf '%s\n' "$line"
-    printf '\r\033[K%s: %s: %s' "$stages_program" "$title" "${line:0:width}" >&2
+    if [ -t 2 ]; then
+      printf '\r\033[K%s: %s: %s' "$stages_program" "$title" "${line:0:width}" >&2
+    elif [ $((SECONDS - shown)) -ge 60 ]; then
+      shown=$SECONDS
+      say "$title: ${line:0:width}"
+    fi
   done >"$log"
-  printf '\r\033[K' >&2
+  if [ -t 2 ]; then printf '\r\033[K' >&2; fi
 }
 
 # The lines of a failed stage's log that say why: the first compiler error, or else the end.
