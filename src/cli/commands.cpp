@@ -56,7 +56,7 @@ constexpr Command kCommands[] = {
      "hob perplexity -m qwen --context 512 --chunks 40 wiki.txt\n"
      "hob perplexity --json wiki.txt",
      define_perplexity},
-    {"bench", "Measure speed, and how near the machine's limit it is",
+    {"bench", "Measure tokens per second, and the work behind them",
      "ppN is a prompt of N tokens run at once, tgN the generation of N tokens one by one; @D means "
      "after D\n"
      "tokens of context.",
