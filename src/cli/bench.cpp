@@ -2,7 +2,8 @@
 //
 // As llama-bench measures: random tokens, one untimed run first, then the mean and standard
 // deviation over --repeat runs. Beside the speed stands what moves it: generation streams every
-// weight and the attention cache once per token, a prompt multiplies every weight with every token.
+// weight and the attention cache once per token, a prompt multiplies every weight with every token;
+// and how near that comes to what the machine can do, measured in the same run.
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -11,7 +12,6 @@
 
 #include "base/rng.h"
 #include "cli/command.h"
-#include "cli/model_facts.h"
 #include "cli/model_flags.h"
 #include "cli/table.h"
 #include "os/terminal.h"
@@ -56,30 +56,27 @@ double Measured::deviation() const {
   return std::sqrt(squares / static_cast<double>(rates.size() - 1));
 }
 
-// What a token costs, from the file's own sizes.
+// What a token costs, from the model's own sizes.
 struct Costs {
   double weight_bytes = 0;        // read per generated token
-  double multiplications = 0;     // per prompt token
+  double int8_products = 0;       // multiply-adds per prompt token with block-quantised weights
+  double float_products = 0;      // and with float ones
   double kv_bytes_per_token = 0;  // of cache, read per generated token and cached token
 };
 
-Result<Costs> costs_of(const std::string& path, const std::string& kv) {
-  HOB_TRY(const auto file, gguf::File::open(path));
-  HOB_TRY(const ModelFacts facts, read_facts(file));
-  const bool tied = file.find_tensor("output.weight") == nullptr;
+Costs costs_of(const models::Transformer& model, engine::KvFormat kv) {
   Costs costs;
-  for (const gguf::Tensor& tensor : file.tensors()) {
-    // The input embedding is a look-up of one row, unless it is the output matrix too.
-    if (tensor.name == "token_embd.weight" && !tied) continue;
-    costs.weight_bytes += static_cast<double>(tensor.bytes);
-    if (tensor.shape.size() < 2) continue;
-    double weights = 1;
-    for (uint64_t n : tensor.shape) weights *= static_cast<double>(n);
-    costs.multiplications += weights;
+  costs.weight_bytes = static_cast<double>(model.weight_bytes());
+  for (const models::Block& block : model.blocks) {
+    for (const Weight* w : block.matrices()) {
+      const bool quantised = quant::traits(w->format).block_len > 1;
+      (quantised ? costs.int8_products : costs.float_products) +=
+          static_cast<double>(w->rows) * static_cast<double>(w->cols);
+    }
   }
-  for (const KvBytes& type : kv_types()) {
-    if (type.type == kv)
-      costs.kv_bytes_per_token = facts.kv_elements.value_or(0) * type.bytes_per_element;
+  constexpr size_t kPositions = 1024;
+  for (const ops::KvLayer& layer : model.cache_layout(kv, kPositions)) {
+    costs.kv_bytes_per_token += static_cast<double>(layer.bytes()) / kPositions;
   }
   return costs;
 }
@@ -155,35 +152,50 @@ double read_gbps(const Measured& measured, const Costs& costs, size_t depth) {
 
 // Multiplications and additions with weights per second, in units of 1e9.
 double gops(const Measured& measured, const Costs& costs) {
-  return measured.mean() * 2 * costs.multiplications / 1e9;
+  return measured.mean() * 2 * (costs.int8_products + costs.float_products) / 1e9;
 }
 
-ordered_json measured_json(const Measured& measured, const Costs& costs, const BenchFlags& flags,
+// Generation is bounded by reading, a prompt by multiplying: how near to this machine's limit, in percent.
+double percent_of_limit(const Measured& measured, const Costs& costs, const engine::Limits& limits,
+                        size_t depth) {
+  if (measured.test.generates) return 100 * read_gbps(measured, costs, depth) / limits.read_gbps;
+  const double nanoseconds_per_token =
+      2 * (costs.int8_products / limits.int8_gops + costs.float_products / limits.float_gflops);
+  return 100 * measured.mean() * nanoseconds_per_token / 1e9;
+}
+
+ordered_json measured_json(const Measured& measured, const Costs& costs,
+                           const engine::Limits& limits, const BenchFlags& flags,
                            chat::LocalModel& model) {
   ordered_json out = {{"test", measured.test.name},
                       {"model", model.name()},
                       {"tokens_per_second", measured.mean()},
                       {"stddev", measured.deviation()},
                       {"runs", measured.rates},
+                      {"percent_of_limit", percent_of_limit(measured, costs, limits, flags.depth)},
                       {"threads", model.engine().threads()},
                       {"isa", model.engine().isa()},
                       {"kv", flags.engine.kv},
                       {"depth", flags.depth}};
   if (measured.test.generates) {
     out["read_gbps"] = read_gbps(measured, costs, flags.depth);
+    out["limit_gbps"] = limits.read_gbps;
   } else {
     out["gops"] = gops(measured, costs);
+    out["limit_int8_gops"] = limits.int8_gops;
+    out["limit_float_gflops"] = limits.float_gflops;
   }
   return out;
 }
 
 std::vector<std::string> measured_row(const Measured& measured, const Costs& costs,
-                                      const BenchFlags& flags) {
+                                      const engine::Limits& limits, const BenchFlags& flags) {
   const std::string work = measured.test.generates
                                ? fmt::format("{:.1f} GB/s", read_gbps(measured, costs, flags.depth))
                                : fmt::format("{:.1f} Gop/s", gops(measured, costs));
   return {measured.test.name, fmt::format("{:.2f}", measured.mean()),
-          fmt::format("{:.2f}", measured.deviation()), work};
+          fmt::format("{:.2f}", measured.deviation()), work,
+          fmt::format("{:.0f} %", percent_of_limit(measured, costs, limits, flags.depth))};
 }
 
 Result<> bench(Io& io, BenchFlags& flags) {
@@ -193,8 +205,9 @@ Result<> bench(Io& io, BenchFlags& flags) {
   if (flags.engine.context == 0)
     flags.engine.context = flags.depth + std::max(flags.prompt, flags.generate);
   HOB_TRY(const std::string path, flags.engine.path());
-  HOB_TRY(const Costs costs, costs_of(path, flags.engine.kv));
   HOB_TRY(auto model, chat::LocalModel::load(path, flags.engine.options()));
+  const engine::EngineOptions options = flags.engine.options();
+  const Costs costs = costs_of(model->engine().model(), options.kv);
   HOB_TRY(auto sequence, model->engine().new_sequence());
 
   os::InterruptGuard guard;
@@ -204,19 +217,23 @@ Result<> bench(Io& io, BenchFlags& flags) {
     if (io.err_terminal) io.note(fmt::format("\r\x1b[K{} ...", test.name));
     HOB_TRY(results.emplace_back(), bench.measure(test));
   }
+  HOB_TRY(const engine::Limits limits, model->engine().measure_limits());
   if (io.err_terminal) io.note("\r\x1b[K");
   if (flags.json) {
     auto out = ordered_json::array();
     for (const Measured& result : results)
-      out.push_back(measured_json(result, costs, flags, *model));
+      out.push_back(measured_json(result, costs, limits, flags, *model));
     io.write(out.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
     return {};
   }
   io.print("{}, {} threads, {}, KV {}\n", model->name(), model->engine().threads(),
            model->engine().isa(), flags.engine.kv);
   std::vector<std::vector<std::string>> rows;
-  for (const Measured& result : results) rows.push_back(measured_row(result, costs, flags));
-  io.write(table_text({{"TEST"}, {"TOKENS/S", true}, {"STDDEV", true}, {"WORK", true}}, rows));
+  for (const Measured& result : results) rows.push_back(measured_row(result, costs, limits, flags));
+  io.write(table_text(
+      {{"TEST"}, {"TOKENS/S", true}, {"STDDEV", true}, {"WORK", true}, {"OF LIMIT", true}}, rows));
+  io.print("\nThis machine's limits: reading {:.1f} GB/s, int8 products {:.0f} Gop/s, float {:.0f} Gflop/s\n",
+           limits.read_gbps, limits.int8_gops, limits.float_gflops);
   return {};
 }
 

@@ -61,7 +61,7 @@ struct Request {
   SamplerOptions sampler;
   size_t max_tokens = SIZE_MAX;
   std::vector<Token> end_tokens;        // end the reply; not part of it
-  int alternatives = kNoLogprobs;       // as Sampler::sample's
+  int alternatives = kNoLogprobs;  // as Sampler::sample's
   const std::atomic<bool>* cancel = nullptr;  // looked at before every token and every prompt chunk
 };
 
