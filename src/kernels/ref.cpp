@@ -197,7 +197,8 @@ Scale block_scale(const float* x, size_t count) {
   if (absmax < kTinyBlock) return {0, 0};
   return {absmax / 127.0f, 127.0f / absmax};
 }
-int8_t round_to_int8(float x) { return static_cast<int8_t>(std::nearbyint(x)); }
+// Of what is no number: the least, as x86's packing makes it.
+int8_t round_to_int8(float x) { return std::fabs(x) <= 127 ? static_cast<int8_t>(std::nearbyint(x)) : int8_t{-128}; }
 
 void quantize32(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum, int16_t* sum32) {
   for (size_t b = 0; b < count / 32; ++b) {

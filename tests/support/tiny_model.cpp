@@ -16,23 +16,24 @@ namespace {
 
 // In order of rank; each joins two tokens that are there.
 constexpr std::array<std::pair<const char*, const char*>, 14> kMerges = {{{"h", "e"},
-                                                                         {"l", "l"},
-                                                                         {"he", "ll"},
-                                                                         {"hell", "o"},
-                                                                         {" ", "t"},
-                                                                         {" t", "he"},
-                                                                         {"i", "n"},
-                                                                         {"in", "g"},
-                                                                         {"e", "r"},
-                                                                         {"a", "n"},
-                                                                         {" ", "w"},
-                                                                         {"o", "r"},
-                                                                         {"0", "0"},
-                                                                         {"\n", "\n"}}};
+                                                                          {"l", "l"},
+                                                                          {"he", "ll"},
+                                                                          {"hell", "o"},
+                                                                          {" ", "t"},
+                                                                          {" t", "he"},
+                                                                          {"i", "n"},
+                                                                          {"in", "g"},
+                                                                          {"e", "r"},
+                                                                          {"a", "n"},
+                                                                          {" ", "w"},
+                                                                          {"o", "r"},
+                                                                          {"0", "0"},
+                                                                          {"\n", "\n"}}};
 constexpr std::array<const char*, 3> kControl = {"<|endoftext|>", "<|im_start|>", "<|im_end|>"};
 
 constexpr const char* kTemplate =
-    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>\\n' }}"
+    "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\\n' + message['content'] "
+    "+ '<|im_end|>\\n' }}"
     "{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}";
 
 int32_t control_token(size_t i) { return static_cast<int32_t>(256 + kMerges.size() + i); }
@@ -41,7 +42,8 @@ void add_tokenizer(gguf::Writer& w) {
   constexpr int32_t kNormal = 1, kControlKind = 3;
   std::vector<std::string> tokens, merges;
   std::vector<int32_t> kinds;
-  for (int byte = 0; byte < 256; ++byte) tokens.push_back(text::spell_bytes(std::string(1, static_cast<char>(byte))));
+  for (int byte = 0; byte < 256; ++byte)
+    tokens.push_back(text::spell_bytes(std::string(1, static_cast<char>(byte))));
   for (const auto& [left, right] : kMerges) {
     tokens.push_back(text::spell_bytes(left) + text::spell_bytes(right));
     merges.push_back(text::spell_bytes(left) + " " + text::spell_bytes(right));
@@ -88,15 +90,20 @@ class Builder {
       if (!o_.without.contains(std::string(key))) kept.set(key, value);
     }
     for (const gguf::Tensor& t : file->tensors()) {
-      if (!o_.without.contains(std::string(t.name))) kept.add_tensor(t.name, *t.format, t.shape, std::span(t.data, t.bytes));
+      if (!o_.without.contains(std::string(t.name)))
+        kept.add_tensor(t.name, *t.format, t.shape, std::span(t.data, t.bytes));
     }
     if (o_.also) o_.also(kept);
     return kept.bytes();
   }
 
   void add_hyperparameters() {
-    const auto count = [&](const char* key, size_t value) { all_.set(o_.family + "." + key, static_cast<uint32_t>(value)); };
-    const auto number = [&](const char* key, double value) { all_.set(o_.family + "." + key, static_cast<float>(value)); };
+    const auto count = [&](const char* key, size_t value) {
+      all_.set(o_.family + "." + key, static_cast<uint32_t>(value));
+    };
+    const auto number = [&](const char* key, double value) {
+      all_.set(o_.family + "." + key, static_cast<float>(value));
+    };
     all_.set("general.architecture", std::string_view(o_.family));
     all_.set("general.name", std::string_view("tiny"));
     count("block_count", o_.layers);
@@ -110,7 +117,8 @@ class Builder {
     if (o_.head_dim > 0) count("attention.key_length", o_.head_dim);
     if (o_.head_dim > 0) count("attention.value_length", o_.head_dim);
     if (o_.rotary > 0) count("rope.dimension_count", o_.rotary);
-    if (!o_.scaling.empty()) all_.set(o_.family + ".rope.scaling.type", std::string_view(o_.scaling));
+    if (!o_.scaling.empty())
+      all_.set(o_.family + ".rope.scaling.type", std::string_view(o_.scaling));
     if (o_.factor != 1) number("rope.scaling.factor", o_.factor);
     if (o_.original_context > 0) count("rope.scaling.original_context_length", o_.original_context);
     if (o_.window > 0) count("attention.sliding_window", o_.window);
@@ -118,13 +126,15 @@ class Builder {
 
   void add_tensors() {
     const size_t D = o_.width, F = o_.ffn, K = o_.head_dim > 0 ? o_.head_dim : D / o_.heads;
-    const size_t Q = o_.heads * K, KV = o_.kv_heads * K, V = o_.vocabulary > 0 ? o_.vocabulary : tiny_vocabulary();
+    const size_t Q = o_.heads * K, KV = o_.kv_heads * K,
+                 V = o_.vocabulary > 0 ? o_.vocabulary : tiny_vocabulary();
     const bool qkv_bias = o_.biases || o_.family == "qwen2";
     matrix("token_embd.weight", V, D, 3.0);
     for (size_t l = 0; l < o_.layers; ++l) {
       const std::string blk = "blk." + std::to_string(l) + ".";
       vector(blk + "attn_norm.weight", D, 1, 0.2);
-      matrix(blk + "attn_q.weight", Q, D, 1.5);  // scores far enough apart that attention looks somewhere
+      matrix(blk + "attn_q.weight", Q, D,
+             1.5);  // scores far enough apart that attention looks somewhere
       matrix(blk + "attn_k.weight", KV, D, 1.5);
       matrix(blk + "attn_v.weight", KV, D, 1);
       matrix(blk + "attn_output.weight", D, Q, 1);
@@ -157,7 +167,8 @@ class Builder {
     add(name, quant::Format::kF32, {size}, mean, spread);
   }
   // Numbers uniform in mean +- spread.
-  void add(const std::string& name, quant::Format format, std::vector<uint64_t> shape, double mean, double spread) {
+  void add(const std::string& name, quant::Format format, std::vector<uint64_t> shape, double mean,
+           double spread) {
     if (const auto other = o_.shapes.find(name); other != o_.shapes.end()) shape = other->second;
     size_t size = 1;
     for (const uint64_t extent : shape) size *= extent;

@@ -27,7 +27,8 @@ inline std::shared_ptr<const models::Transformer> load(const TinyOptions& option
 inline std::vector<int32_t> some_tokens(size_t count, size_t vocabulary, uint64_t seed = 1) {
   std::vector<int32_t> tokens(count);
   for (size_t i = 0; i < count; ++i) {
-    tokens[i] = static_cast<int32_t>(random_unit(seed, RandomStream::kTest, i) * static_cast<double>(vocabulary));
+    tokens[i] = static_cast<int32_t>(random_unit(seed, RandomStream::kTest, i) *
+                                     static_cast<double>(vocabulary));
   }
   return tokens;
 }

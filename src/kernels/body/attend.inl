@@ -120,6 +120,7 @@ struct AttendPass {
   size_t oldest(size_t r) const {
     return a.window == 0 || position(r) < a.window ? 0 : position(r) - a.window + 1;
   }
+  bool sees(size_t r, size_t s) const { return oldest(r) <= s && s <= position(r); }
 };
 
 template <class Kv, int Rows, int Tiles>
@@ -166,7 +167,26 @@ void mix_tile(const AttendPass& pass, size_t r, size_t d, size_t segment, size_t
     for (Floats& lane : row) lane = splat(0.0f);
   }
   const float* p = pass.scores + r * kSegment - segment;
-  for (size_t s = first; s < last; ++s) {
+  // Rows stand in order of position: [all_see, some_do_not) is seen by each of them. At the borders a row leaves out what
+  // it does not see: a probability of zero would not do, should the value be infinite.
+  const size_t newest_of_oldest = pass.oldest(r + Rows - 1), oldest_of_newest = pass.position(r) + 1;
+  const size_t all_see = newest_of_oldest < first ? first : newest_of_oldest < last ? newest_of_oldest : last;
+  const size_t some_do_not = oldest_of_newest < all_see ? all_see : oldest_of_newest < last ? oldest_of_newest : last;
+  const auto border = [&](size_t from, size_t to) {
+    for (size_t s = from; s < to; ++s) {
+#pragma GCC unroll 8
+      for (int i = 0; i < Rows; ++i) {
+        if (!pass.sees(r + i, s)) continue;
+        const Floats weight = splat(p[i * kSegment + s]);
+#pragma GCC unroll 4
+        for (int v = 0; v < Vectors; ++v) {
+          acc[i][v] = fma(weight, Kv::value(pass.a.kv, s, d + v * kLanes, head_dim), acc[i][v]);
+        }
+      }
+    }
+  };
+  border(first, all_see);
+  for (size_t s = all_see; s < some_do_not; ++s) {
     Floats values[Vectors];
 #pragma GCC unroll 4
     for (int v = 0; v < Vectors; ++v) values[v] = Kv::value(pass.a.kv, s, d + v * kLanes, head_dim);
@@ -177,6 +197,7 @@ void mix_tile(const AttendPass& pass, size_t r, size_t d, size_t segment, size_t
       for (int v = 0; v < Vectors; ++v) acc[i][v] = fma(weight, values[v], acc[i][v]);
     }
   }
+  border(some_do_not, last);
   for (int i = 0; i < Rows; ++i) {
     for (int v = 0; v < Vectors; ++v) {
       float* o = pass.o + (r + i) * stride + d + v * kLanes;
@@ -202,7 +223,7 @@ inline void softmax_row(const AttendPass& pass, size_t r, size_t segment, size_t
   for (size_t s = first; s < last && s < oldest; ++s) scores[s] = -__builtin_inff();
   for (size_t s = end > first ? end : first; s < last; ++s) scores[s] = -__builtin_inff();
   Floats most = splat(-__builtin_inff());
-  for (size_t s = first; s < last; s += kLanes) most = max(most, load(scores + s));
+  for (size_t s = first; s < last; s += kLanes) most = max(load(scores + s), most);  // most, where the score is no number
   const float m = fold_max(most);
   Floats total = splat(0.0f);
   for (size_t s = first; s < last; s += kLanes) {
