@@ -87,7 +87,7 @@ missing_packages() {
     [ -n "$name" ] && [ "${name:0:1}" != '#' ] || continue
     [ "$unless" = unless ] && serves "$program" && continue
     printf '%s\n' "$name"
-  done <"$stages_root/packages.txt" | not_installed | tr '\n' ' '
+  done <"$stages_root/packages.txt" | not_installed | paste -sd ' '
 }
 
 not_installed() {
