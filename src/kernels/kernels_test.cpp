@@ -68,9 +68,10 @@ struct Prepared {
     sum32.resize(rows * K / 32 + 1);
     for (size_t m = 0; m < M && block > 1; ++m) {
       if (block == 32) {
-        table.quantize32(&x[m * K], K, &q[m * K], &scale[m * K / 32], &scaled_sum[m * K / 32], &sum32[m * K / 32]);
+        const size_t at = scale_index(m, 0, K / 32);
+        table.quantize32(&x[m * K], K, &q[m * K], &scale[at], &scaled_sum[at], &sum32[m * K / 32]);
       } else {
-        table.quantize256(&x[m * K], K, &q[m * K], &scale[m * K / 256], &sum16[m * K / 16], &sum32[m * K / 32]);
+        table.quantize256(&x[m * K], K, &q[m * K], &scale[scale_index(m, 0, K / 256)], &sum16[m * K / 16], &sum32[m * K / 32]);
       }
     }
     acts = {x.data(), K, q.data(), scale.data(), scaled_sum.data(), sum16.data(), sum32.data()};

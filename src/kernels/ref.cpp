@@ -111,8 +111,8 @@ void gemm_small(const GemmArgs& a) {
         const int8_t* x = a.x.q + m * a.K + b * 32;
         int isum = 0;
         for (int i = 0; i < 32; ++i) isum += w.q[i] * x[i];
-        y = std::fmaf(static_cast<float>(isum), w.d * a.x.scale[m * blocks + b], y);
-        if (kHasMin<Block>) y = std::fmaf(w.m, a.x.scaled_sum[m * blocks + b], y);
+        y = std::fmaf(static_cast<float>(isum), w.d * a.x.scale[scale_index(m, b, blocks)], y);
+        if (kHasMin<Block>) y = std::fmaf(w.m, a.x.scaled_sum[scale_index(m, b, blocks)], y);
       }
       finish(a, m, n, y);
     }
@@ -178,8 +178,9 @@ void gemm_large(const GemmArgs& a) {
         int isum = 0, msum = 0;
         for (int i = 0; i < 256; ++i) isum += w.scale[i / w.sub] * w.q[i] * x[i];
         for (int j = 0; j < 8; ++j) msum += w.minimum[j] * a.x.sum32[at * 8 + j];
-        y = std::fmaf(static_cast<float>(isum), w.d * a.x.scale[at], y);
-        if (w.sub == 32) y = std::fmaf(-static_cast<float>(msum), w.dmin * a.x.scale[at], y);
+        const float dx = a.x.scale[scale_index(m, b, blocks)];
+        y = std::fmaf(static_cast<float>(isum), w.d * dx, y);
+        if (w.sub == 32) y = std::fmaf(-static_cast<float>(msum), w.dmin * dx, y);
       }
       finish(a, m, n, y);
     }
@@ -197,8 +198,8 @@ Scale block_scale(const float* x, size_t count) {
   if (absmax < kTinyBlock) return {0, 0};
   return {absmax / 127.0f, 127.0f / absmax};
 }
-// Of what is no number: the least, as x86's packing makes it.
-int8_t round_to_int8(float x) { return std::fabs(x) <= 127 ? static_cast<int8_t>(std::nearbyint(x)) : int8_t{-128}; }
+// absmax * (127 / absmax) may round to a little more than 127. Of what is no number: the least, as x86's packing makes it.
+int8_t round_to_int8(float x) { return std::fabs(x) < 127.5f ? static_cast<int8_t>(std::nearbyint(x)) : int8_t{-128}; }
 
 void quantize32(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum, int16_t* sum32) {
   for (size_t b = 0; b < count / 32; ++b) {
@@ -208,8 +209,8 @@ void quantize32(const float* x, size_t count, int8_t* q, float* scale, float* sc
       q[i] = round_to_int8(x[i] * s.inverse);
       total += q[i];
     }
-    scale[b] = s.scale;
-    scaled_sum[b] = s.scale * static_cast<float>(total);
+    scale[b * kLanes] = s.scale;
+    scaled_sum[b * kLanes] = s.scale * static_cast<float>(total);
     sum32[b] = static_cast<int16_t>(total);
   }
 }
@@ -219,7 +220,7 @@ void quantize256(const float* x, size_t count, int8_t* q, float* scale, int16_t*
   for (size_t i = 0; i < count / 32; ++i) sum32[i] = 0;
   for (size_t b = 0; b < count / 256; ++b) {
     const Scale s = block_scale(x + 256 * b, 256);
-    scale[b] = s.scale;
+    scale[b * kLanes] = s.scale;
     for (size_t i = 256 * b; i < 256 * b + 256; ++i) {
       q[i] = round_to_int8(x[i] * s.inverse);
       sum16[i / 16] = static_cast<int16_t>(sum16[i / 16] + q[i]);

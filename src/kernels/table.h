@@ -28,11 +28,15 @@ struct Acts {
   const float* f32 = nullptr;  // [M,K]
   size_t f32_stride = 0;       // floats from row to row
   const int8_t* q = nullptr;   // [M,K]
-  const float* scale = nullptr;       // [M,K/block], block 32 or 256: x = scale * q
-  const float* scaled_sum = nullptr;  // [M,K/32]: scale * float(sum of q), 32-blocks only
+  // Per block of 32 or 256, 16 tokens side by side (scale_index): x = scale * q, and, 32-blocks only, scale * float(sum of q).
+  const float* scale = nullptr;
+  const float* scaled_sum = nullptr;
   const int16_t* sum16 = nullptr;     // [M,K/16]: sums of q, 256-blocks only
   const int16_t* sum32 = nullptr;     // [M,K/32]: sums of q, both
 };
+
+// Where the scale of token m's block b stands, of `blocks` in a row.
+constexpr size_t scale_index(size_t m, size_t b, size_t blocks) { return (m / kLanes * blocks + b) * kLanes + m % kLanes; }
 
 // y[m, n] for n in [first_row, last_row) and all m < M.
 struct GemmArgs {
@@ -119,7 +123,8 @@ struct Table {
   AttendFn attend[kNumKvFormats];
   KvAppendFn kv_append[kNumKvFormats];
 
-  // One row of `count` floats (a multiple of 32 or 256) to int8: per block, scale = absmax / 127 and
+  // One row of `count` floats (a multiple of 32 or 256) to int8. Scales and scaled sums go kLanes floats apart: the
+  // pointers are those of the row's block 0 (scale_index). Per block, scale = absmax / 127 and
   // q = round to even(x * (127 / absmax)); absmax below kTinyBlock gives scale 0 and zeros.
   void (*quantize32)(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum, int16_t* sum32);
   void (*quantize256)(const float* x, size_t count, int8_t* q, float* scale, int16_t* sum16, int16_t* sum32);

@@ -50,10 +50,11 @@ void Operand::quantize(Ctx& ctx, size_t block) {
   const auto rows = [&](size_t first, size_t last, int) {
     for (size_t m = first; m < last; ++m) {
       int8_t* q = form.q.as<int8_t>() + m * K;
-      float* scale = form.scale.as<float>() + m * (K / block);
+      const size_t scales = kernels::scale_index(m, 0, K / block);
+      float* scale = form.scale.as<float>() + scales;
       int16_t* sum32 = form.sum32.as<int16_t>() + m * (K / 32);
       if (block == 32) {
-        ctx.kernels.quantize32(x_.row(m), K, q, scale, form.scaled_sum.as<float>() + m * (K / 32), sum32);
+        ctx.kernels.quantize32(x_.row(m), K, q, scale, form.scaled_sum.as<float>() + scales, sum32);
       } else {
         ctx.kernels.quantize256(x_.row(m), K, q, scale, form.sum16.as<int16_t>() + m * (K / 16), sum32);
       }

@@ -71,12 +71,12 @@ inline void four_blocks(const GemmArgs& a, const Panel<Fmt>* panels, size_t m, s
   const size_t blocks = a.K / 32;
   for (size_t i = 0; i < count; ++i) {
     const Floats d = panels[b + i].d, minimum = panels[b + i].m;
-    const float* scale = a.x.scale + m * blocks + b + i;
-    const float* scaled_sum = a.x.scaled_sum + m * blocks + b + i;
+    const float* scale = a.x.scale + scale_index(m, b + i, blocks);
+    const float* scaled_sum = a.x.scaled_sum + scale_index(m, b + i, blocks);
 #pragma GCC unroll 16
     for (size_t t = 0; t < 16; ++t) {
-      y[t] = fma(to_float(load(sums[i][t])), d * splat(scale[t * blocks]), y[t]);
-      if constexpr (Fmt::kHasMin) y[t] = fma(minimum, splat(scaled_sum[t * blocks]), y[t]);
+      y[t] = fma(to_float(load(sums[i][t])), d * splat(scale[t]), y[t]);
+      if constexpr (Fmt::kHasMin) y[t] = fma(minimum, splat(scaled_sum[t]), y[t]);
     }
   }
 }
@@ -102,14 +102,16 @@ inline void k_block(const GemmArgs& a, const Panel<Fmt>& panel, size_t m, size_t
     }
   }
   const size_t blocks = a.K / 256;
+  const float* scale = a.x.scale + scale_index(m, b, blocks);
 #pragma GCC unroll 16
   for (size_t t = 0; t < 16; ++t) {
-    const size_t at = (m + t) * blocks + b;
-    const Floats dx = splat(a.x.scale[at]);
+    const Floats dx = splat(scale[t]);
     y[t] = fma(to_float(isum[t]), panel.d * dx, y[t]);
     if constexpr (Fmt::kHasMin) {
       Ints msum = splat(0);
-      for (int i = 0; i < 4; ++i) msum = dot_shorts(msum, panel.sub_min[i], a.x.sum32 + at * 8 + 2 * i);
+      for (int i = 0; i < 4; ++i) {
+        msum = dot_shorts(msum, panel.sub_min[i], a.x.sum32 + ((m + t) * blocks + b) * 8 + 2 * i);
+      }
       y[t] = fnma(to_float(msum), panel.m * dx, y[t]);
     }
   }

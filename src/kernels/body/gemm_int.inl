@@ -56,15 +56,17 @@ inline void block_product(const Panel<Fmt>& panel, const GemmArgs& a, size_t m, 
       }
     }
   }
+  const size_t scales = scale_index(m, b, blocks);  // the tokens of a call share a group of kLanes
 #pragma GCC unroll 8
   for (int t = 0; t < Tokens; ++t) {
-    const size_t at = (m + t) * blocks + b;
-    const Floats dx = splat(a.x.scale[at]);
+    const Floats dx = splat(a.x.scale[scales + t]);
     y[t] = fma(to_float(isum[t]), panel.d * dx, y[t]);
-    if constexpr (Fmt::kHasMin && Fmt::kBlock == 32) y[t] = fma(panel.m, splat(a.x.scaled_sum[at]), y[t]);
+    if constexpr (Fmt::kHasMin && Fmt::kBlock == 32) y[t] = fma(panel.m, splat(a.x.scaled_sum[scales + t]), y[t]);
     if constexpr (Fmt::kHasMin && Fmt::kBlock == 256) {
       Ints msum = splat(0);
-      for (int i = 0; i < 4; ++i) msum = dot_shorts(msum, panel.sub_min[i], a.x.sum32 + at * 8 + 2 * i);
+      for (int i = 0; i < 4; ++i) {
+        msum = dot_shorts(msum, panel.sub_min[i], a.x.sum32 + ((m + t) * blocks + b) * 8 + 2 * i);
+      }
       y[t] = fnma(to_float(msum), panel.m * dx, y[t]);
     }
   }

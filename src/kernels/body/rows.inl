@@ -32,8 +32,9 @@ inline void quantize32(const float* x, size_t count, int8_t* q, float* scale, fl
     store_int8(q, q0);
     store_int8(q + 16, q1);
     const int32_t total = sum(q0 + q1);
-    scale[b] = tiny ? 0.0f : absmax / 127.0f;
-    scaled_sum[b] = scale[b] * static_cast<float>(total);
+    const float d = tiny ? 0.0f : absmax / 127.0f;
+    scale[b * kLanes] = d;
+    scaled_sum[b * kLanes] = d * static_cast<float>(total);
     sum32[b] = static_cast<int16_t>(total);
   }
 }
@@ -45,7 +46,7 @@ inline void quantize256(const float* x, size_t count, int8_t* q, float* scale, i
     const float absmax = fold_max(most);
     const bool tiny = absmax < kTinyBlock;
     const Floats inverse = splat(tiny ? 0.0f : 127.0f / absmax);
-    scale[b] = tiny ? 0.0f : absmax / 127.0f;
+    scale[b * kLanes] = tiny ? 0.0f : absmax / 127.0f;
     for (size_t i = 0; i < 16; ++i) {
       const Ints sixteen = to_int(load(x + 16 * i) * inverse);
       store_int8(q + 16 * i, sixteen);
