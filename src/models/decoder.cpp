@@ -10,6 +10,7 @@ namespace {
 
 // Limits of plausibility; a file outside them is corrupt, and nothing of its size is allocated.
 constexpr uint64_t kMostLayers = 4096, kMostWidth = 1 << 20, kMostHeads = 1 << 14, kMostContext = uint64_t{1} << 32;
+constexpr double kMostTurn = 1000;  // radians per position; 1 is usual
 
 // Metadata keys of this file's architecture.
 class Keys {
@@ -54,14 +55,14 @@ Result<ops::RopeSpec> read_rope(WeightSource& source, const gguf::File& file, co
     return fail(ErrorKind::kCorrupt, "{}: {} = {} is odd", file.path(), keys("rope.dimension_count"), rope.rotary);
   }
   HOB_TRY(rope.base, keys.positive_or("rope.freq_base", 10000));
-  HOB_TRY(const std::string scaling, file.text_or(keys("rope.scaling.type"), "none"));
-  // Before there was a type there was scale_linear.
+  // A factor without a type is linear scaling's; before there was a type it was called scale_linear.
+  HOB_TRY(const std::string scaling, file.text_or(keys("rope.scaling.type"), "linear"));
   HOB_TRY(const double linear, keys.positive_or("rope.scale_linear", 1));
   HOB_TRY(rope.factor, keys.positive_or("rope.scaling.factor", linear));
   if (scaling == "none") {
-    rope.scaling = rope.factor == linear && linear != 1 ? ops::RopeScaling::kLinear : ops::RopeScaling::kNone;
+    rope.scaling = ops::RopeScaling::kNone;
   } else if (scaling == "linear") {
-    rope.scaling = ops::RopeScaling::kLinear;
+    rope.scaling = rope.factor == 1 ? ops::RopeScaling::kNone : ops::RopeScaling::kLinear;
   } else if (scaling == "yarn") {
     rope.scaling = ops::RopeScaling::kYarn;
     HOB_TRY(const size_t original, keys.size_or("rope.scaling.original_context_length", context, kMostContext));
@@ -78,6 +79,12 @@ Result<ops::RopeSpec> read_rope(WeightSource& source, const gguf::File& file, co
   for (const float factor : rope.factors) {
     if (!(factor > 0) || !std::isfinite(factor)) {
       return fail(ErrorKind::kCorrupt, "{}: tensor 'rope_freqs.weight' holds {}", file.path(), factor);
+    }
+  }
+  for (const double frequency : ops::rope_frequencies(rope)) {
+    if (!(frequency <= kMostTurn)) {
+      return fail(ErrorKind::kCorrupt, "{}: {}, its scaling or 'rope_freqs.weight' turn a pair by {} radians per position",
+                  file.path(), keys("rope.freq_base"), frequency);
     }
   }
   return rope;
@@ -111,8 +118,8 @@ Result<AttentionSpec> read_attention(const gguf::File& file, const Keys& keys, s
   HOB_TRY(a.n_heads, keys.size("attention.head_count", kMostHeads));
   HOB_TRY(a.n_kv_heads, keys.size_or("attention.head_count_kv", a.n_heads, a.n_heads));
   if (a.n_heads % a.n_kv_heads != 0) {
-    return fail(ErrorKind::kCorrupt, "{}: {} query heads do not divide among {} key/value heads", file.path(), a.n_heads,
-                a.n_kv_heads);
+    return fail(ErrorKind::kCorrupt, "{}: {} query heads do not divide among {} = {}", file.path(), a.n_heads,
+                keys("attention.head_count_kv"), a.n_kv_heads);
   }
   HOB_TRY(a.head_dim, keys.size_or("attention.key_length", width / a.n_heads, kMostHeads));
   HOB_TRY(const size_t value_dim, keys.size_or("attention.value_length", a.head_dim, kMostHeads));
@@ -132,6 +139,11 @@ Result<AttentionSpec> read_attention(const gguf::File& file, const Keys& keys, s
 Result<> load_decoder(WeightSource& source, const gguf::File& file, const DecoderShape& shape, Transformer& model) {
   ModelSpec& spec = model.spec;
   const Keys keys(file, spec.architecture);
+  HOB_TRY(const uint64_t n_experts, file.integer_or(keys("expert_count"), 0));
+  if (n_experts > 0) {
+    return fail(ErrorKind::kUnsupported, "{}: {} = {}: mixtures of experts are not supported yet", file.path(),
+                keys("expert_count"), n_experts);
+  }
   HOB_TRY(spec.name, file.text_or("general.name", ""));
   HOB_TRY(spec.width, keys.size("embedding_length", kMostWidth));
   HOB_TRY(spec.ffn_width, keys.size("feed_forward_length", 8 * kMostWidth));

@@ -8,11 +8,6 @@
 namespace hob::models {
 
 Result<> load_llama(WeightSource& source, const gguf::File& file, Transformer& model) {
-  HOB_TRY(const uint64_t n_experts, file.integer_or("llama.expert_count", 0));
-  if (n_experts > 0) {
-    return fail(ErrorKind::kUnsupported, "{}: llama.expert_count = {}: mixtures of experts are not supported yet",
-                file.path(), n_experts);
-  }
   return load_decoder(source, file, {.rope_halves = false}, model);
 }
 
