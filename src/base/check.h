@@ -1,5 +1,5 @@
-// HOB_CHECK: an invariant of hob's own. If it fails, hob has a bug and stops with the place and the values.
-// Never for input from outside: that returns Result (base/result.h).
+// HOB_CHECK: an invariant of hob's own. If it fails, hob has a bug and stops with the place and the
+// values. Never for input from outside: that returns Result (base/result.h).
 #pragma once
 
 #include <fmt/format.h>
@@ -12,9 +12,8 @@ namespace hob {
 }  // namespace hob
 
 // HOB_CHECK(a == b);   HOB_CHECK(a == b, "rows {} of {}", a, b);
-#define HOB_CHECK(condition, ...)                                        \
-  do {                                                                   \
-    if (!(condition)) [[unlikely]]                                       \
-      ::hob::check_failed(__FILE__, __LINE__, #condition,                \
-                          ::fmt::format("" __VA_ARGS__));                \
+#define HOB_CHECK(condition, ...)                                                         \
+  do {                                                                                    \
+    if (!(condition)) [[unlikely]]                                                        \
+      ::hob::check_failed(__FILE__, __LINE__, #condition, ::fmt::format("" __VA_ARGS__)); \
   } while (0)

@@ -1,7 +1,8 @@
 // IEEE half (F16) and bfloat16 (BF16) to and from float, in plain integer arithmetic.
 //
-// Rounding is to nearest, ties to even, denormals kept, NaN stays NaN: what the F16C and AVX-512 BF16 conversions do
-// (the latter flushes denormals; the kernels that use it say so). The kernels use instructions; this is the definition.
+// Rounding is to nearest, ties to even, denormals kept, NaN stays NaN: what the F16C and AVX-512
+// BF16 conversions do (the latter flushes denormals; the kernels that use it say so). The kernels
+// use instructions; this is the definition.
 #pragma once
 
 #include <bit>
@@ -21,7 +22,8 @@ constexpr float to_float(Half h) {
   const uint32_t exponent = (h.bits >> 10) & 0x1f;
   const uint32_t mantissa = h.bits & 0x3ffu;
   if (exponent == 0x1f) {  // infinity, or NaN made quiet as VCVTPH2PS makes it
-    return std::bit_cast<float>(sign | 0x7f800000u | (mantissa << 13) | (mantissa ? 0x400000u : 0u));
+    return std::bit_cast<float>(sign | 0x7f800000u | (mantissa << 13) |
+                                (mantissa ? 0x400000u : 0u));
   }
   if (exponent == 0) {
     const float magnitude = static_cast<float>(mantissa) * 0x1p-24f;
@@ -41,7 +43,8 @@ constexpr Half to_half(float value) {
   if (magnitude > 0x7f800000u) {
     return {static_cast<uint16_t>(sign | 0x7e00u | ((magnitude >> 13) & 0x3ffu))};
   }
-  if (magnitude >= 0x477ff000u) return {static_cast<uint16_t>(sign | 0x7c00u)};  // rounds past 65504
+  if (magnitude >= 0x477ff000u)
+    return {static_cast<uint16_t>(sign | 0x7c00u)};  // rounds past 65504
   if (magnitude < 0x38800000u) {  // denormal half: let float addition do the rounding at 2^-24
     const float shifted = std::bit_cast<float>(magnitude) + 0.5f;  // ulp of 0.5 is 2^-24
     return {static_cast<uint16_t>(sign | (std::bit_cast<uint32_t>(shifted) - 0x3f000000u))};

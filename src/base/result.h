@@ -1,7 +1,8 @@
 // Result<T>: a value, or an Error that a person can act on.
 //
-// The world (files, network, options, model text) returns Result; a broken invariant stops the program through
-// HOB_CHECK (base/check.h). Nothing below main() exits, and no value doubles as a sign of failure.
+// The world (files, network, options, model text) returns Result; a broken invariant stops the
+// program through HOB_CHECK (base/check.h). Nothing below main() exits, and no value doubles as a
+// sign of failure.
 #pragma once
 
 #include <fmt/format.h>
@@ -42,14 +43,17 @@ template <class... Args>
 #define HOB_CONCAT_(a, b) a##b
 #define HOB_CONCAT(a, b) HOB_CONCAT_(a, b)
 
-// HOB_TRY(auto file, open(path));  declares `file`, or returns the error from the enclosing function.
-#define HOB_TRY(declaration, expression) HOB_TRY_(HOB_CONCAT(hob_try_, __LINE__), declaration, expression)
-#define HOB_TRY_(name, declaration, expression)                       \
-  auto name = (expression);                                           \
+// HOB_TRY(auto file, open(path));  declares `file`, or returns the error from the enclosing
+// function.
+#define HOB_TRY(declaration, expression) \
+  HOB_TRY_(HOB_CONCAT(hob_try_, __LINE__), declaration, expression)
+#define HOB_TRY_(name, declaration, expression)                              \
+  auto name = (expression);                                                  \
   if (!name) return ::tl::unexpected<::hob::Error>(std::move(name.error())); \
   declaration = *std::move(name)
 
 // HOB_TRY_VOID(check(x));  for a Result<void>.
 #define HOB_TRY_VOID(expression) HOB_TRY_VOID_(HOB_CONCAT(hob_try_, __LINE__), expression)
 #define HOB_TRY_VOID_(name, expression) \
-  if (auto name = (expression); !name) return ::tl::unexpected<::hob::Error>(std::move(name.error()))
+  if (auto name = (expression); !name)  \
+  return ::tl::unexpected<::hob::Error>(std::move(name.error()))

@@ -1,7 +1,8 @@
-// Counter-based random numbers: a pure function of (seed, stream, counter), so a draw does not depend on what was
-// drawn before it, on which thread, or on the machine.
+// Counter-based random numbers: a pure function of (seed, stream, counter), so a draw does not
+// depend on what was drawn before it, on which thread, or on the machine.
 //
-// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+// Philox4x32-10 (Salmon, Moraes, Dror, Shaw: "Parallel random numbers: as easy as 1, 2, 3", SC
+// 2011).
 #pragma once
 
 #include <array>
@@ -17,10 +18,9 @@ constexpr std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, uint64
   uint32_t key0 = static_cast<uint32_t>(key), key1 = static_cast<uint32_t>(key >> 32);
   for (int round = 0; round < kRounds; ++round) {
     const uint64_t product0 = kMul0 * counter[0], product1 = kMul1 * counter[2];
-    counter = {static_cast<uint32_t>(product1 >> 32) ^ counter[1] ^ key0,
-               static_cast<uint32_t>(product1),
-               static_cast<uint32_t>(product0 >> 32) ^ counter[3] ^ key1,
-               static_cast<uint32_t>(product0)};
+    counter = {
+        static_cast<uint32_t>(product1 >> 32) ^ counter[1] ^ key0, static_cast<uint32_t>(product1),
+        static_cast<uint32_t>(product0 >> 32) ^ counter[3] ^ key1, static_cast<uint32_t>(product0)};
     key0 += kWeyl0;
     key1 += kWeyl1;
   }
@@ -31,8 +31,8 @@ constexpr std::array<uint32_t, 4> philox(std::array<uint32_t, 4> counter, uint64
 enum class RandomStream : uint32_t { kSample, kXtc, kInit, kDropout, kShuffle, kTest };
 
 // Four words for draw `index` of `stream` at `position`.
-constexpr std::array<uint32_t, 4> random_words(uint64_t seed, RandomStream stream, uint64_t position,
-                                               uint32_t index = 0) {
+constexpr std::array<uint32_t, 4> random_words(uint64_t seed, RandomStream stream,
+                                               uint64_t position, uint32_t index = 0) {
   return philox({static_cast<uint32_t>(position), static_cast<uint32_t>(position >> 32), index,
                  static_cast<uint32_t>(stream)},
                 seed);

@@ -155,7 +155,8 @@ double gops(const Measured& measured, const Costs& costs) {
   return measured.mean() * 2 * (costs.int8_products + costs.float_products) / 1e9;
 }
 
-// Generation is bounded by reading, a prompt by multiplying: how near to this machine's limit, in percent.
+// Generation is bounded by reading, a prompt by multiplying: how near to this machine's limit, in
+// percent.
 double percent_of_limit(const Measured& measured, const Costs& costs, const engine::Limits& limits,
                         size_t depth) {
   if (measured.test.generates) return 100 * read_gbps(measured, costs, depth) / limits.read_gbps;
@@ -232,8 +233,10 @@ Result<> bench(Io& io, BenchFlags& flags) {
   for (const Measured& result : results) rows.push_back(measured_row(result, costs, limits, flags));
   io.write(table_text(
       {{"TEST"}, {"TOKENS/S", true}, {"STDDEV", true}, {"WORK", true}, {"OF LIMIT", true}}, rows));
-  io.print("\nThis machine's limits: reading {:.1f} GB/s, int8 products {:.0f} Gop/s, float {:.0f} Gflop/s\n",
-           limits.read_gbps, limits.int8_gops, limits.float_gflops);
+  io.print(
+      "\nThis machine's limits: reading {:.1f} GB/s, int8 products {:.0f} Gop/s, float {:.0f} "
+      "Gflop/s\n",
+      limits.read_gbps, limits.int8_gops, limits.float_gflops);
   return {};
 }
 

@@ -16,7 +16,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 }
 
 size_t common_prefix(std::span<const Token> a, std::span<const Token> b) {
-  return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+  return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first -
+                             a.begin());
 }
 
 }  // namespace
@@ -30,12 +31,14 @@ Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<const models::Tra
   HOB_TRY(const kernels::Table* table, kernels::select(options.isa));
   constexpr int kMostThreads = 1024;
   if (options.threads < 0 || options.threads > kMostThreads) {
-    return fail(ErrorKind::kInvalid, "threads = {} is outside 0..{}", options.threads, kMostThreads);
+    return fail(ErrorKind::kInvalid, "threads = {} is outside 0..{}", options.threads,
+                kMostThreads);
   }
-  if (options.chunk == 0) return fail(ErrorKind::kInvalid, "chunk = 0: at least one row must go through at a time");
+  if (options.chunk == 0)
+    return fail(ErrorKind::kInvalid, "chunk = 0: at least one row must go through at a time");
   if (options.context > model->spec.context) {
-    return fail(ErrorKind::kInvalid, "context = {} exceeds the {} positions that {} was made for", options.context,
-                model->spec.context, model->file->path());
+    return fail(ErrorKind::kInvalid, "context = {} exceeds the {} positions that {} was made for",
+                options.context, model->spec.context, model->file->path());
   }
   std::unique_ptr<Engine> engine(new Engine(std::move(model), options, *table));
   HOB_TRY(engine->run_, engine->model_->make_run(engine->ctx_, engine->chunk_));
@@ -47,7 +50,8 @@ Engine::Engine(std::shared_ptr<const models::Transformer> model, const EngineOpt
     : model_(std::move(model)),
       pool_(options.threads > 0 ? options.threads : os::usable_cores()),
       ctx_(pool_, table),
-      context_(options.context > 0 ? options.context : std::min(model_->spec.context, kDefaultContext)),
+      context_(options.context > 0 ? options.context
+                                   : std::min(model_->spec.context, kDefaultContext)),
       chunk_(std::min(options.chunk, context_)),
       kv_(options.kv) {}
 
@@ -62,7 +66,8 @@ Result<> Engine::check(std::span<const Slice> slices) const {
     const Slice& slice = slices[i];
     for (const Token token : slice.tokens) {
       if (token < 0 || static_cast<size_t>(token) >= model_->spec.vocabulary) {
-        return fail(ErrorKind::kInvalid, "token {} is outside the vocabulary of {}", token, model_->spec.vocabulary);
+        return fail(ErrorKind::kInvalid, "token {} is outside the vocabulary of {}", token,
+                    model_->spec.vocabulary);
       }
     }
     const size_t length = slice.sequence->tokens().size() + slice.tokens.size();
@@ -79,7 +84,8 @@ Result<> Engine::check(std::span<const Slice> slices) const {
 Result<> Engine::run(std::span<const Slice> slices, std::vector<float>& logits) {
   HOB_TRY_VOID(check(slices));
   logits.clear();
-  // Slices go through the layers in pieces that fill a chunk; a row's result does not depend on the cut.
+  // Slices go through the layers in pieces that fill a chunk; a row's result does not depend on the
+  // cut.
   std::vector<Slice> pieces;
   size_t rows = 0;
   for (const Slice& slice : slices) {
@@ -106,11 +112,15 @@ void Engine::run_chunk(std::span<const Slice> pieces, std::vector<float>& logits
   std::vector<models::RunSequence> sequences;
   std::vector<size_t> wanted;
   for (const Slice& piece : pieces) {
-    const ops::SequenceRows rows{tokens.size(), piece.tokens.size(), piece.sequence->tokens_.size()};
+    const ops::SequenceRows rows{tokens.size(), piece.tokens.size(),
+                                 piece.sequence->tokens_.size()};
     sequences.push_back({rows, piece.sequence->cache_.layers()});
     tokens.insert(tokens.end(), piece.tokens.begin(), piece.tokens.end());
-    piece.sequence->tokens_.insert(piece.sequence->tokens_.end(), piece.tokens.begin(), piece.tokens.end());
-    const size_t unwanted = piece.logits == Logits::kNone ? rows.rows : piece.logits == Logits::kLast ? rows.rows - 1 : 0;
+    piece.sequence->tokens_.insert(piece.sequence->tokens_.end(), piece.tokens.begin(),
+                                   piece.tokens.end());
+    const size_t unwanted = piece.logits == Logits::kNone   ? rows.rows
+                            : piece.logits == Logits::kLast ? rows.rows - 1
+                                                            : 0;
     for (size_t r = unwanted; r < rows.rows; ++r) wanted.push_back(rows.first_row + r);
   }
   model_->forward(*run_, tokens, sequences);
@@ -124,21 +134,26 @@ Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
                                    const std::function<bool(const Sampled&)>& on_token) {
   if (request.prompt.empty()) return fail(ErrorKind::kInvalid, "the prompt is empty");
   if (request.prompt.size() >= context_) {
-    return fail(ErrorKind::kTooLarge,
-                "the prompt is {} tokens long, the context has room for {} and one more for the reply: "
-                "shorten the prompt or ask for a longer context (the model was made for {})",
-                request.prompt.size(), context_ - 1, model_->spec.context);
+    return fail(
+        ErrorKind::kTooLarge,
+        "the prompt is {} tokens long, the context has room for {} and one more for the reply: "
+        "shorten the prompt or ask for a longer context (the model was made for {})",
+        request.prompt.size(), context_ - 1, model_->spec.context);
   }
-  if (const auto complaints = request.sampler.complaints(model_->spec.vocabulary); !complaints.empty()) {
+  if (const auto complaints = request.sampler.complaints(model_->spec.vocabulary);
+      !complaints.empty()) {
     return fail(ErrorKind::kInvalid, "{}", fmt::join(complaints, "; "));
   }
   Generated result;
   result.prompt_tokens = request.prompt.size();
   // The last prompt token always runs: its logits are needed.
-  result.cached_tokens = std::min(common_prefix(request.prompt, sequence.tokens()), request.prompt.size() - 1);
+  result.cached_tokens =
+      std::min(common_prefix(request.prompt, sequence.tokens()), request.prompt.size() - 1);
   sequence.truncate(result.cached_tokens);
 
-  const auto cancelled = [&] { return request.cancel && request.cancel->load(std::memory_order_relaxed); };
+  const auto cancelled = [&] {
+    return request.cancel && request.cancel->load(std::memory_order_relaxed);
+  };
   const auto started = std::chrono::steady_clock::now();
   std::vector<float> logits;
   for (size_t first = result.cached_tokens; first < request.prompt.size();) {
@@ -148,7 +163,8 @@ Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
     }
     const size_t count = std::min(chunk_, request.prompt.size() - first);
     const bool last = first + count == request.prompt.size();
-    const Slice slice{&sequence, request.prompt.subspan(first, count), last ? Logits::kLast : Logits::kNone};
+    const Slice slice{&sequence, request.prompt.subspan(first, count),
+                      last ? Logits::kLast : Logits::kNone};
     HOB_TRY_VOID(run({&slice, 1}, logits));
     first += count;
   }
@@ -163,7 +179,8 @@ Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
       break;
     }
     HOB_TRY(const Sampled sampled, sampler.sample(logits, sequence.tokens(), request.alternatives));
-    if (std::find(request.end_tokens.begin(), request.end_tokens.end(), sampled.token) != request.end_tokens.end()) {
+    if (std::find(request.end_tokens.begin(), request.end_tokens.end(), sampled.token) !=
+        request.end_tokens.end()) {
       result.finish = Finish::kEnd;
       break;
     }

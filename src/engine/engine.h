@@ -1,8 +1,9 @@
 // The engine: token ids in, logits and token ids out. It knows no text.
 //
-// An Engine runs one model with one team of threads. A Sequence is one conversation's cache. run() advances any number
-// of sequences at once; what a row yields depends on its own sequence alone, to the bit (ARCHITECTURE.md, numeric
-// contract). An Engine serves one caller at a time; several Engines may share a Model across threads.
+// An Engine runs one model with one team of threads. A Sequence is one conversation's cache. run()
+// advances any number of sequences at once; what a row yields depends on its own sequence alone, to
+// the bit (ARCHITECTURE.md, numeric contract). An Engine serves one caller at a time; several
+// Engines may share a Model across threads.
 #pragma once
 
 #include <atomic>
@@ -24,11 +25,11 @@
 namespace hob::engine {
 
 struct EngineOptions {
-  int threads = 0;                    // 0: every usable core
-  size_t context = 0;                 // 0: the model's own, at most kDefaultContext
-  size_t chunk = 512;                 // rows that go through the layers together
+  int threads = 0;     // 0: every usable core
+  size_t context = 0;  // 0: the model's own, at most kDefaultContext
+  size_t chunk = 512;  // rows that go through the layers together
   KvFormat kv = KvFormat::kF16;
-  std::string isa;                    // "": the best this machine has, or HOB_ISA
+  std::string isa;  // "": the best this machine has, or HOB_ISA
 };
 inline constexpr size_t kDefaultContext = 8192;
 
@@ -57,11 +58,12 @@ struct Slice {
 enum class Finish { kEnd, kLength, kStopped, kContextFull };
 
 struct Request {
-  std::span<const Token> prompt;        // the whole conversation; the common prefix with the cache is not run again
+  std::span<const Token>
+      prompt;  // the whole conversation; the common prefix with the cache is not run again
   SamplerOptions sampler;
   size_t max_tokens = SIZE_MAX;
-  std::vector<Token> end_tokens;        // end the reply; not part of it
-  int alternatives = kNoLogprobs;  // as Sampler::sample's
+  std::vector<Token> end_tokens;              // end the reply; not part of it
+  int alternatives = kNoLogprobs;             // as Sampler::sample's
   const std::atomic<bool>* cancel = nullptr;  // looked at before every token and every prompt chunk
 };
 
@@ -85,12 +87,13 @@ class Engine {
   // This engine's threads and instruction set against this machine; see engine/limits.h.
   Result<Limits> measure_limits() { return engine::measure_limits(ctx_, model_->weight_bytes()); }
 
-  // Appends each slice's tokens to its sequence. `logits` receives one row [V] per row asked for, in slice order; it is
-  // resized. A token outside the vocabulary or a slice past the context is an error and changes nothing.
+  // Appends each slice's tokens to its sequence. `logits` receives one row [V] per row asked for,
+  // in slice order; it is resized. A token outside the vocabulary or a slice past the context is an
+  // error and changes nothing.
   Result<> run(std::span<const Slice> slices, std::vector<float>& logits);
 
-  // Prefills, samples and streams one reply. `on_token` sees each reply token; returning false ends the reply with
-  // kStopped. A prompt that does not fit is refused with both numbers.
+  // Prefills, samples and streams one reply. `on_token` sees each reply token; returning false ends
+  // the reply with kStopped. A prompt that does not fit is refused with both numbers.
   Result<Generated> generate(Sequence& sequence, const Request& request,
                              const std::function<bool(const Sampled&)>& on_token);
 

@@ -2,7 +2,8 @@
 
 namespace hob::engine {
 
-Result<KvCache> KvCache::allocate(const models::Transformer& model, KvFormat format, size_t positions) {
+Result<KvCache> KvCache::allocate(const models::Transformer& model, KvFormat format,
+                                  size_t positions) {
   KvCache cache;
   cache.layers_ = model.cache_layout(format, positions);
   size_t bytes = 0;

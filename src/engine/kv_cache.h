@@ -1,4 +1,5 @@
-// One sequence's keys and values of every layer, for a fixed number of positions. Memory is touched as positions fill.
+// One sequence's keys and values of every layer, for a fixed number of positions. Memory is touched
+// as positions fill.
 #pragma once
 
 #include <span>
@@ -15,7 +16,8 @@ using ops::KvFormat;
 
 class KvCache {
  public:
-  static Result<KvCache> allocate(const models::Transformer& model, KvFormat format, size_t positions);
+  static Result<KvCache> allocate(const models::Transformer& model, KvFormat format,
+                                  size_t positions);
   std::span<const ops::KvLayer> layers() const { return layers_; }
   size_t positions() const { return layers_.empty() ? 0 : layers_.front().positions; }
   size_t bytes() const { return memory_.size(); }

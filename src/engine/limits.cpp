@@ -28,8 +28,9 @@ double best_rate(ops::Ctx& ctx, size_t (*probe)(size_t), double seconds) {
     std::atomic<size_t> operations{0};
     const auto start = Clock::now();
     ctx.pool.run([&](int) { operations += probe(rounds); });
-    best = std::max(best, static_cast<double>(operations) /
-                              static_cast<double>(std::chrono::nanoseconds(Clock::now() - start).count()));
+    best = std::max(
+        best, static_cast<double>(operations) /
+                  static_cast<double>(std::chrono::nanoseconds(Clock::now() - start).count()));
   }
   return best;
 }
@@ -41,14 +42,16 @@ Result<Limits> measure_limits(ops::Ctx& ctx, size_t bytes) {
   bytes = std::clamp(bytes, size_t{1} << 20, kMost) / kGrain * kGrain;
   HOB_TRY(const Storage buffer, Storage::allocate(bytes, "measuring the read bandwidth"));
   const auto share = [&](const auto& f) {
-    ctx.pool.split(bytes, kGrain, [&](size_t first, size_t last, int) { f(buffer.data() + first, last - first); });
+    ctx.pool.split(bytes, kGrain,
+                   [&](size_t first, size_t last, int) { f(buffer.data() + first, last - first); });
   };
   share([](std::byte* data, size_t size) { std::memset(data, 1, size); });
   Limits limits;
   for (int i = 0; i < kTries; ++i) {
     const auto start = Clock::now();
     share([&](const std::byte* data, size_t size) { ctx.kernels.probe_read(data, size); });
-    const auto elapsed = static_cast<double>(std::chrono::nanoseconds(Clock::now() - start).count());
+    const auto elapsed =
+        static_cast<double>(std::chrono::nanoseconds(Clock::now() - start).count());
     limits.read_gbps = std::max(limits.read_gbps, static_cast<double>(bytes) / elapsed);
   }
   constexpr double kSeconds = 0.03;

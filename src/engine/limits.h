@@ -14,8 +14,8 @@ struct Limits {
   double float_gflops = 0;  // fp32 multiply-adds
 };
 
-// About half a second. `bytes` is the working set whose reading is measured: one that fits the last-level cache reads
-// faster, and so do the weights of a small model.
+// About half a second. `bytes` is the working set whose reading is measured: one that fits the
+// last-level cache reads faster, and so do the weights of a small model.
 Result<Limits> measure_limits(ops::Ctx& ctx, size_t bytes);
 
 }  // namespace hob::engine

@@ -1,7 +1,9 @@
-// The definitions of kernels/table.h in plain scalar code: the permanent oracle of every other table.
+// The definitions of kernels/table.h in plain scalar code: the permanent oracle of every other
+// table.
 //
-// One row, one token, one number at a time, in the order of the definition; nothing is shared with the fast bodies, so
-// that a shared mistake cannot hide. fmaf is the correctly rounded library function.
+// One row, one token, one number at a time, in the order of the definition; nothing is shared with
+// the fast bodies, so that a shared mistake cannot hide. fmaf is the correctly rounded library
+// function.
 
 #include <cmath>
 #include <cstring>
@@ -96,7 +98,9 @@ Small read(const quant::BlockQ8_0& b) {
 }
 
 template <class Block>
-constexpr bool kHasMin = requires(Block b) { b.m; };
+constexpr bool kHasMin = requires(Block b) {
+  b.m;
+};
 
 template <class Block>
 void gemm_small(const GemmArgs& a) {
@@ -198,10 +202,14 @@ Scale block_scale(const float* x, size_t count) {
   if (absmax < kTinyBlock) return {0, 0};
   return {absmax / 127.0f, 127.0f / absmax};
 }
-// absmax * (127 / absmax) may round to a little more than 127. Of what is no number: the least, as x86's packing makes it.
-int8_t round_to_int8(float x) { return std::fabs(x) < 127.5f ? static_cast<int8_t>(std::nearbyint(x)) : int8_t{-128}; }
+// absmax * (127 / absmax) may round to a little more than 127. Of what is no number: the least, as
+// x86's packing makes it.
+int8_t round_to_int8(float x) {
+  return std::fabs(x) < 127.5f ? static_cast<int8_t>(std::nearbyint(x)) : int8_t{-128};
+}
 
-void quantize32(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum, int16_t* sum32) {
+void quantize32(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum,
+                int16_t* sum32) {
   for (size_t b = 0; b < count / 32; ++b) {
     const Scale s = block_scale(x + 32 * b, 32);
     int total = 0;
@@ -215,7 +223,8 @@ void quantize32(const float* x, size_t count, int8_t* q, float* scale, float* sc
   }
 }
 
-void quantize256(const float* x, size_t count, int8_t* q, float* scale, int16_t* sum16, int16_t* sum32) {
+void quantize256(const float* x, size_t count, int8_t* q, float* scale, int16_t* sum16,
+                 int16_t* sum32) {
   for (size_t i = 0; i < count / 16; ++i) sum16[i] = 0;
   for (size_t i = 0; i < count / 32; ++i) sum32[i] = 0;
   for (size_t b = 0; b < count / 256; ++b) {
@@ -233,7 +242,8 @@ void quantize256(const float* x, size_t count, int8_t* q, float* scale, int16_t*
 
 void rmsnorm(float* y, const float* x, const float* weight, size_t count, float eps) {
   Lanes squares;
-  for (size_t i = 0; i < count; ++i) squares.v[i % kLanes] = std::fmaf(x[i], x[i], squares.v[i % kLanes]);
+  for (size_t i = 0; i < count; ++i)
+    squares.v[i % kLanes] = std::fmaf(x[i], x[i], squares.v[i % kLanes]);
   const float scale = 1.0f / std::sqrt(fold(squares) / static_cast<float>(count) + eps);
   for (size_t i = 0; i < count; ++i) y[i] = x[i] * scale * weight[i];
 }
@@ -242,7 +252,8 @@ void add(float* y, const float* x, size_t count) {
   for (size_t i = 0; i < count; ++i) y[i] = y[i] + x[i];
 }
 
-// 2^n p(r) with n = round(x log2 e), r = x - n ln 2; zero below -87 (and for NaN), limited above 88.
+// 2^n p(r) with n = round(x log2 e), r = x - n ln 2; zero below -87 (and for NaN), limited
+// above 88.
 float exp_of(float x) {
   if (!(x >= -87.0f)) return 0;
   x = std::fmin(x, 88.0f);
@@ -258,7 +269,8 @@ void silu_mul(float* gate, const float* up, size_t count) {
   for (size_t i = 0; i < count; ++i) gate[i] = gate[i] / (1.0f + exp_of(0.0f - gate[i])) * up[i];
 }
 
-void rope(float* x, const float* c, const float* s, size_t n_heads, size_t head_dim, size_t rotary, bool halves) {
+void rope(float* x, const float* c, const float* s, size_t n_heads, size_t head_dim, size_t rotary,
+          bool halves) {
   for (size_t h = 0; h < n_heads; ++h) {
     for (size_t i = 0; i < rotary / 2; ++i) {
       float* first = x + h * head_dim + (halves ? i : 2 * i);
@@ -278,7 +290,8 @@ size_t key_index(size_t position, size_t d, size_t head_dim) {
   return position / kKvTile * kKvTile * head_dim + d * kKvTile + position % kKvTile;
 }
 size_t key_scale_index(size_t position, size_t d, size_t head_dim) {
-  return position / kKvTile * kKvTile * q8_blocks(head_dim) + d / kKvQ8Block * kKvTile + position % kKvTile;
+  return position / kKvTile * kKvTile * q8_blocks(head_dim) + d / kKvQ8Block * kKvTile +
+         position % kKvTile;
 }
 
 template <class Stored>
@@ -290,9 +303,12 @@ struct Plain {
     return stored_float(static_cast<const Stored*>(kv.v) + position * padded(head_dim) + d);
   }
   static Stored convert(float x) {
-    if constexpr (std::is_same_v<Stored, Half>) return to_half(x);
-    else if constexpr (std::is_same_v<Stored, BFloat16>) return to_bfloat16(x);
-    else return x;
+    if constexpr (std::is_same_v<Stored, Half>)
+      return to_half(x);
+    else if constexpr (std::is_same_v<Stored, BFloat16>)
+      return to_bfloat16(x);
+    else
+      return x;
   }
   static void append(const KvAppendArgs& a) {
     for (size_t d = 0; d < a.head_dim; ++d) {
@@ -313,10 +329,13 @@ struct Q8 {
   }
   static void append(const KvAppendArgs& a) {
     for (size_t d = 0; d < a.head_dim; ++d) {
-      const size_t first = d / kKvQ8Block * kKvQ8Block, n = std::min(kKvQ8Block, a.head_dim - first);
+      const size_t first = d / kKvQ8Block * kKvQ8Block,
+                   n = std::min(kKvQ8Block, a.head_dim - first);
       const Scale ks = block_scale(a.k + first, n), vs = block_scale(a.v + first, n);
-      static_cast<int8_t*>(a.kv.k)[key_index(a.position, d, a.head_dim)] = round_to_int8(a.k[d] * ks.inverse);
-      static_cast<int8_t*>(a.kv.v)[a.position * padded(a.head_dim) + d] = round_to_int8(a.v[d] * vs.inverse);
+      static_cast<int8_t*>(a.kv.k)[key_index(a.position, d, a.head_dim)] =
+          round_to_int8(a.k[d] * ks.inverse);
+      static_cast<int8_t*>(a.kv.v)[a.position * padded(a.head_dim) + d] =
+          round_to_int8(a.v[d] * vs.inverse);
       a.kv.k_scale[key_scale_index(a.position, d, a.head_dim)] = ks.scale;
       a.kv.v_scale[a.position * q8_blocks(a.head_dim) + d / kKvQ8Block] = vs.scale;
     }
@@ -334,7 +353,8 @@ void attend_one(const AttendArgs& a, const float* q, float* out, size_t position
     float m = kNone;
     for (size_t s = std::max(segment, oldest); s < segment + kSegment && s <= position; ++s) {
       float score = 0;
-      for (size_t d = 0; d < a.head_dim; ++d) score = std::fmaf(q[d], Kv::key(a.kv, s, d, a.head_dim), score);
+      for (size_t d = 0; d < a.head_dim; ++d)
+        score = std::fmaf(q[d], Kv::key(a.kv, s, d, a.head_dim), score);
       p[s - segment] = score * a.scale;
       m = std::fmax(m, p[s - segment]);
     }
@@ -343,7 +363,8 @@ void attend_one(const AttendArgs& a, const float* q, float* out, size_t position
       p[i] = exp_of(p[i] - m);
       l.v[i % kLanes] = l.v[i % kLanes] + p[i];
     }
-    const float merged = std::fmax(most, m), keep = exp_of(most - merged), take = exp_of(m - merged);
+    const float merged = std::fmax(most, m), keep = exp_of(most - merged),
+                take = exp_of(m - merged);
     total = std::fmaf(total, keep, fold(l) * take);
     most = merged;
     for (size_t d = 0; d < a.head_dim; ++d) {
@@ -361,8 +382,8 @@ template <class Kv>
 void attend(const AttendArgs& a) {
   for (size_t t = 0; t < a.n_tokens; ++t) {
     for (size_t h = 0; h < a.n_heads; ++h) {
-      attend_one<Kv>(a, a.q + t * a.q_stride + h * a.head_dim, a.out + t * a.out_stride + h * a.head_dim,
-                     a.first_position + t);
+      attend_one<Kv>(a, a.q + t * a.q_stride + h * a.head_dim,
+                     a.out + t * a.out_stride + h * a.head_dim, a.first_position + t);
     }
   }
 }
@@ -402,10 +423,11 @@ void probe_read(const std::byte* data, size_t bytes) {
 constinit const Table kRefTable = {
     .name = "ref",
     .needs = 0,
-    .gemm = {gemm_float<float>, gemm_float<Half>, gemm_float<BFloat16>, gemm_small<quant::BlockQ4_0>,
-             gemm_small<quant::BlockQ4_1>, gemm_small<quant::BlockQ5_0>, gemm_small<quant::BlockQ5_1>,
-             gemm_small<quant::BlockQ8_0>, gemm_large<quant::BlockQ4_K>, gemm_large<quant::BlockQ5_K>,
-             gemm_large<quant::BlockQ6_K>},
+    .gemm = {gemm_float<float>, gemm_float<Half>, gemm_float<BFloat16>,
+             gemm_small<quant::BlockQ4_0>, gemm_small<quant::BlockQ4_1>,
+             gemm_small<quant::BlockQ5_0>, gemm_small<quant::BlockQ5_1>,
+             gemm_small<quant::BlockQ8_0>, gemm_large<quant::BlockQ4_K>,
+             gemm_large<quant::BlockQ5_K>, gemm_large<quant::BlockQ6_K>},
     .attend = {attend<Plain<float>>, attend<Plain<Half>>, attend<Plain<BFloat16>>, attend<Q8>},
     .kv_append = {Plain<float>::append, Plain<Half>::append, Plain<BFloat16>::append, Q8::append},
     .quantize32 = quantize32,

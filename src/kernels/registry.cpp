@@ -39,7 +39,8 @@ Result<const Table*> select(std::string_view name) {
     known += (known.empty() ? "" : ", ") + std::string(table->name);
     if (runs_here(*table)) best = table;
   }
-  if (!name.empty()) return fail(ErrorKind::kInvalid, "HOB_ISA={}: unknown; there are {}", name, known);
+  if (!name.empty())
+    return fail(ErrorKind::kInvalid, "HOB_ISA={}: unknown; there are {}", name, known);
   return best;
 }
 

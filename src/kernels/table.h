@@ -1,16 +1,22 @@
 // The arithmetic that is worth writing per instruction set, as one table of function pointers.
 //
-// Kernels know no tensors: pointers and sizes only. Every entry implements one written definition ("portable", see
-// ARCHITECTURE.md), so every table gives the same bits; kernels/ref.cpp is that definition in plain scalar code and the
-// tests compare each table with it. This header is plain data so that instruction-set files may include it.
+// Kernels know no tensors: pointers and sizes only. Every entry implements one written definition
+// ("portable", see ARCHITECTURE.md), so every table gives the same bits; kernels/ref.cpp is that
+// definition in plain scalar code and the tests compare each table with it. This header is plain
+// data so that instruction-set files may include it.
 //
-// The definitions in short. "Lanes" are 16 virtual float lanes; lane i takes elements i, i + 16, i + 32, ... in order,
-// missing ones count as zero, and fold() adds lane i + 8 to i, then i + 4, i + 2, i + 1.
+// The definitions in short. "Lanes" are 16 virtual float lanes; lane i takes elements i, i + 16, i
+// + 32, ... in order, missing ones count as zero, and fold() adds lane i + 8 to i, then i + 4, i +
+// 2, i + 1.
 //   gemm, float weights   y = fold(lanes of fma(w[k], x[k], lane))
-//   gemm, 32-blocks       activations int8 per 32 (quantize32); per block in K order, with isum the exact integer dot:
-//                         y = fma(float(isum), dw * dx, y); with a minimum also y = fma(mw, dx * float(sum x), y)
-//   gemm, 256-blocks      activations int8 per 256 (quantize256); isum includes the integer sub-block scales:
-//                         y = fma(float(isum), dw * dx, y); with minima y = fma(-float(msum), dmin * dx, y)
+//   gemm, 32-blocks       activations int8 per 32 (quantize32); per block in K order, with isum the
+//   exact integer dot:
+//                         y = fma(float(isum), dw * dx, y); with a minimum also y = fma(mw, dx *
+//                         float(sum x), y)
+//   gemm, 256-blocks      activations int8 per 256 (quantize256); isum includes the integer
+//   sub-block scales:
+//                         y = fma(float(isum), dw * dx, y); with minima y = fma(-float(msum), dmin
+//                         * dx, y)
 #pragma once
 
 #include <cstddef>
@@ -22,35 +28,39 @@ namespace hob::kernels {
 
 inline constexpr int kLanes = 16;
 
-// M rows of K activations in the forms that weights ask for. Only the form of the weight's format needs to be present.
-// The int8 forms (all their arrays) are readable up to the next multiple of kLanes rows, whatever stands there.
+// M rows of K activations in the forms that weights ask for. Only the form of the weight's format
+// needs to be present. The int8 forms (all their arrays) are readable up to the next multiple of
+// kLanes rows, whatever stands there.
 struct Acts {
   const float* f32 = nullptr;  // [M,K]
   size_t f32_stride = 0;       // floats from row to row
   const int8_t* q = nullptr;   // [M,K]
-  // Per block of 32 or 256, 16 tokens side by side (scale_index): x = scale * q, and, 32-blocks only, scale * float(sum of q).
+  // Per block of 32 or 256, 16 tokens side by side (scale_index): x = scale * q, and, 32-blocks
+  // only, scale * float(sum of q).
   const float* scale = nullptr;
   const float* scaled_sum = nullptr;
-  const int16_t* sum16 = nullptr;     // [M,K/16]: sums of q, 256-blocks only
-  const int16_t* sum32 = nullptr;     // [M,K/32]: sums of q, both
+  const int16_t* sum16 = nullptr;  // [M,K/16]: sums of q, 256-blocks only
+  const int16_t* sum32 = nullptr;  // [M,K/32]: sums of q, both
 };
 
 // Where the scale of token m's block b stands, of `blocks` in a row.
-constexpr size_t scale_index(size_t m, size_t b, size_t blocks) { return (m / kLanes * blocks + b) * kLanes + m % kLanes; }
+constexpr size_t scale_index(size_t m, size_t b, size_t blocks) {
+  return (m / kLanes * blocks + b) * kLanes + m % kLanes;
+}
 
 // y[m, n] for n in [first_row, last_row) and all m < M.
 struct GemmArgs {
   const std::byte* weights = nullptr;  // row n starts at weights + n * row_bytes
   size_t row_bytes = 0;
-  size_t rows = 0;                     // rows the tensor has in all: memory past the last one is never read
+  size_t rows = 0;  // rows the tensor has in all: memory past the last one is never read
   size_t first_row = 0, last_row = 0;  // first_row is a multiple of kLanes
   size_t M = 0, K = 0;
   Acts x;
   float* y = nullptr;
-  size_t y_stride = 0;                 // floats from token to token
-  const float* bias = nullptr;         // [rows] added after the sum, or null
-  bool add = false;                    // y += instead of y =
-  std::byte* scratch = nullptr;        // gemm_scratch_bytes(K), aligned to 64, this thread's own
+  size_t y_stride = 0;           // floats from token to token
+  const float* bias = nullptr;   // [rows] added after the sum, or null
+  bool add = false;              // y += instead of y =
+  std::byte* scratch = nullptr;  // gemm_scratch_bytes(K), aligned to 64, this thread's own
 };
 
 // Upper bound over formats and tables of what one gemm call needs.
@@ -63,12 +73,14 @@ constexpr size_t gemm_scratch_bytes(size_t K) {
 enum class KvFormat : uint8_t { kF32, kF16, kBF16, kQ8_0 };
 inline constexpr int kNumKvFormats = 4;
 
-// Positions in one tile of the key cache: keys are stored transposed, [tile][K][kKvTile], so that 16 positions are
-// scored at once without a horizontal sum. Values are stored [position][K].
+// Positions in one tile of the key cache: keys are stored transposed, [tile][K][kKvTile], so that
+// 16 positions are scored at once without a horizontal sum. Values are stored [position][K].
 inline constexpr size_t kKvTile = 16;
-// Softmax is taken per segment of positions and merged in position order; the segment is part of the definition.
+// Softmax is taken per segment of positions and merged in position order; the segment is part of
+// the definition.
 inline constexpr size_t kSegment = 256;
-// Q8_0 caches: one float scale per position and 32 dimensions: keys [tile][K/32][kKvTile], values [position][K/32].
+// Q8_0 caches: one float scale per position and 32 dimensions: keys [tile][K/32][kKvTile], values
+// [position][K/32].
 inline constexpr size_t kKvQ8Block = 32;
 
 // One key/value head's cache. Scales are null but for Q8_0.
@@ -79,23 +91,24 @@ struct KvHead {
   float* v_scale = nullptr;
 };
 
-// Attention of `n_tokens` x `n_heads` queries that share one key/value head. Token t stands at position
-// first_position + t and sees positions [max(0, position - window + 1), position]; window 0 sees all.
+// Attention of `n_tokens` x `n_heads` queries that share one key/value head. Token t stands at
+// position first_position + t and sees positions [max(0, position - window + 1), position]; window
+// 0 sees all.
 //   score = dot(q, k) * scale, the dot product one fma chain over d from 0
-//   per segment: m = max, p = exp(score - m), l = fold(lanes of p), o = fma chain of p * v over positions
-//   merged in order: M' = max(M, m), a = exp(M - M'), b = exp(m - M'), L = fma(L, a, l * b), O = fma(O, a, o * b)
-//   out = O * (1 / L) + 0
+//   per segment: m = max, p = exp(score - m), l = fold(lanes of p), o = fma chain of p * v over
+//   positions merged in order: M' = max(M, m), a = exp(M - M'), b = exp(m - M'), L = fma(L, a, l *
+//   b), O = fma(O, a, o * b) out = O * (1 / L) + 0
 struct AttendArgs {
-  const float* q = nullptr;       // head h of token t at q + t * q_stride + h * head_dim
+  const float* q = nullptr;  // head h of token t at q + t * q_stride + h * head_dim
   size_t q_stride = 0;
-  float* out = nullptr;           // likewise
+  float* out = nullptr;  // likewise
   size_t out_stride = 0;
   size_t n_tokens = 0, n_heads = 0, head_dim = 0;
   size_t first_position = 0;
   size_t window = 0;
   float scale = 1.0f;
   KvHead kv;
-  std::byte* scratch = nullptr;   // attend_scratch_bytes(head_dim)
+  std::byte* scratch = nullptr;  // attend_scratch_bytes(head_dim)
 };
 // Query rows scored together against one segment.
 inline constexpr size_t kAttendRows = 24;
@@ -123,11 +136,14 @@ struct Table {
   AttendFn attend[kNumKvFormats];
   KvAppendFn kv_append[kNumKvFormats];
 
-  // One row of `count` floats (a multiple of 32 or 256) to int8. Scales and scaled sums go kLanes floats apart: the
-  // pointers are those of the row's block 0 (scale_index). Per block, scale = absmax / 127 and
-  // q = round to even(x * (127 / absmax)); absmax below kTinyBlock gives scale 0 and zeros.
-  void (*quantize32)(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum, int16_t* sum32);
-  void (*quantize256)(const float* x, size_t count, int8_t* q, float* scale, int16_t* sum16, int16_t* sum32);
+  // One row of `count` floats (a multiple of 32 or 256) to int8. Scales and scaled sums go kLanes
+  // floats apart: the pointers are those of the row's block 0 (scale_index). Per block, scale =
+  // absmax / 127 and q = round to even(x * (127 / absmax)); absmax below kTinyBlock gives scale 0
+  // and zeros.
+  void (*quantize32)(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum,
+                     int16_t* sum32);
+  void (*quantize256)(const float* x, size_t count, int8_t* q, float* scale, int16_t* sum16,
+                      int16_t* sum32);
 
   // y = x * (1 / sqrt(fold(lanes of x * x) / count + eps)) * weight
   void (*rmsnorm)(float* y, const float* x, const float* weight, size_t count, float eps);
@@ -135,13 +151,14 @@ struct Table {
   void (*add)(float* y, const float* x, size_t count);
   // gate = gate / (1 + exp(-gate)) * up, in place
   void (*silu_mul)(float* gate, const float* up, size_t count);
-  // Rotates the first `rotary` of head_dim floats of each of n_heads heads, in place: with c and s of length rotary / 2,
-  // y = fma(x, c, partner * (-s)) for the first and fma(x, c, partner * s) for the second of a pair.
-  // Pairs are (2i, 2i + 1), or (i, i + rotary / 2) when `halves`.
-  void (*rope)(float* x, const float* c, const float* s, size_t n_heads, size_t head_dim, size_t rotary, bool halves);
+  // Rotates the first `rotary` of head_dim floats of each of n_heads heads, in place: with c and s
+  // of length rotary / 2, y = fma(x, c, partner * (-s)) for the first and fma(x, c, partner * s)
+  // for the second of a pair. Pairs are (2i, 2i + 1), or (i, i + rotary / 2) when `halves`.
+  void (*rope)(float* x, const float* c, const float* s, size_t n_heads, size_t head_dim,
+               size_t rotary, bool halves);
 
-  // For measuring this machine's limits: each multiplies (and adds) for `rounds` and returns how many operations that
-  // were; probe_read reads `bytes` (a multiple of 256) once.
+  // For measuring this machine's limits: each multiplies (and adds) for `rounds` and returns how
+  // many operations that were; probe_read reads `bytes` (a multiple of 256) once.
   size_t (*probe_int8)(size_t rounds);
   size_t (*probe_float)(size_t rounds);
   void (*probe_read)(const std::byte* data, size_t bytes);

@@ -1,4 +1,5 @@
-// Reading a llama-shaped decoder from GGUF: metadata keys (ggml docs/gguf.md, "LLM") and tensor names.
+// Reading a llama-shaped decoder from GGUF: metadata keys (ggml docs/gguf.md, "LLM") and tensor
+// names.
 
 #include <cmath>
 
@@ -9,13 +10,15 @@ namespace hob::models {
 namespace {
 
 // Limits of plausibility; a file outside them is corrupt, and nothing of its size is allocated.
-constexpr uint64_t kMostLayers = 4096, kMostWidth = 1 << 20, kMostHeads = 1 << 14, kMostContext = uint64_t{1} << 32;
+constexpr uint64_t kMostLayers = 4096, kMostWidth = 1 << 20, kMostHeads = 1 << 14,
+                   kMostContext = uint64_t{1} << 32;
 constexpr double kMostTurn = 1000;  // radians per position; 1 is usual
 
 // Metadata keys of this file's architecture.
 class Keys {
  public:
-  Keys(const gguf::File& file, const std::string& architecture) : file_(file), prefix_(architecture + ".") {}
+  Keys(const gguf::File& file, const std::string& architecture)
+      : file_(file), prefix_(architecture + ".") {}
 
   std::string operator()(std::string_view key) const { return prefix_ + std::string(key); }
 
@@ -31,7 +34,8 @@ class Keys {
   Result<double> positive_or(std::string_view key, double fallback) const {
     HOB_TRY(const double value, file_.number_or((*this)(key), fallback));
     if (!(value > 0) || !std::isfinite(value)) {
-      return fail(ErrorKind::kCorrupt, "{}: {} = {} is not a positive number", file_.path(), (*this)(key), value);
+      return fail(ErrorKind::kCorrupt, "{}: {} = {} is not a positive number", file_.path(),
+                  (*this)(key), value);
     }
     return value;
   }
@@ -39,7 +43,8 @@ class Keys {
  private:
   Result<size_t> in_range(std::string_view key, uint64_t value, uint64_t most) const {
     if (value == 0 || value > most) {
-      return fail(ErrorKind::kCorrupt, "{}: {} = {} is outside 1..{}", file_.path(), (*this)(key), value, most);
+      return fail(ErrorKind::kCorrupt, "{}: {} = {} is outside 1..{}", file_.path(), (*this)(key),
+                  value, most);
     }
     return static_cast<size_t>(value);
   }
@@ -47,15 +52,17 @@ class Keys {
   std::string prefix_;
 };
 
-Result<ops::RopeSpec> read_rope(WeightSource& source, const gguf::File& file, const Keys& keys, const DecoderShape& shape,
-                                size_t head_dim, size_t context) {
+Result<ops::RopeSpec> read_rope(WeightSource& source, const gguf::File& file, const Keys& keys,
+                                const DecoderShape& shape, size_t head_dim, size_t context) {
   ops::RopeSpec rope{.halves = shape.rope_halves};
   HOB_TRY(rope.rotary, keys.size_or("rope.dimension_count", head_dim, head_dim));
   if (rope.rotary % 2 != 0) {
-    return fail(ErrorKind::kCorrupt, "{}: {} = {} is odd", file.path(), keys("rope.dimension_count"), rope.rotary);
+    return fail(ErrorKind::kCorrupt, "{}: {} = {} is odd", file.path(),
+                keys("rope.dimension_count"), rope.rotary);
   }
   HOB_TRY(rope.base, keys.positive_or("rope.freq_base", 10000));
-  // A factor without a type is linear scaling's; before there was a type it was called scale_linear.
+  // A factor without a type is linear scaling's; before there was a type it was called
+  // scale_linear.
   HOB_TRY(const std::string scaling, file.text_or(keys("rope.scaling.type"), "linear"));
   HOB_TRY(const double linear, keys.positive_or("rope.scale_linear", 1));
   HOB_TRY(rope.factor, keys.positive_or("rope.scaling.factor", linear));
@@ -65,34 +72,39 @@ Result<ops::RopeSpec> read_rope(WeightSource& source, const gguf::File& file, co
     rope.scaling = rope.factor == 1 ? ops::RopeScaling::kNone : ops::RopeScaling::kLinear;
   } else if (scaling == "yarn") {
     rope.scaling = ops::RopeScaling::kYarn;
-    HOB_TRY(const size_t original, keys.size_or("rope.scaling.original_context_length", context, kMostContext));
+    HOB_TRY(const size_t original,
+            keys.size_or("rope.scaling.original_context_length", context, kMostContext));
     rope.original_context = static_cast<double>(original);
     HOB_TRY(rope.beta_fast, keys.positive_or("rope.scaling.yarn_beta_fast", 32));
     HOB_TRY(rope.beta_slow, keys.positive_or("rope.scaling.yarn_beta_slow", 1));
     HOB_TRY(const double magnitude, keys.positive_or("rope.scaling.attn_factor", 1));
     rope.magnitude = magnitude * (1 + 0.1 * portable::log(rope.factor));
   } else {
-    return fail(ErrorKind::kUnsupported, "{}: {} = '{}' is not supported (none, linear, yarn)", file.path(),
-                keys("rope.scaling.type"), gguf::printable(scaling, 40));
+    return fail(ErrorKind::kUnsupported, "{}: {} = '{}' is not supported (none, linear, yarn)",
+                file.path(), keys("rope.scaling.type"), gguf::printable(scaling, 40));
   }
   HOB_TRY(rope.factors, source.vector("rope_freqs.weight", rope.rotary / 2, /*optional=*/true));
   for (const float factor : rope.factors) {
     if (!(factor > 0) || !std::isfinite(factor)) {
-      return fail(ErrorKind::kCorrupt, "{}: tensor 'rope_freqs.weight' holds {}", file.path(), factor);
+      return fail(ErrorKind::kCorrupt, "{}: tensor 'rope_freqs.weight' holds {}", file.path(),
+                  factor);
     }
   }
   for (const double frequency : ops::rope_frequencies(rope)) {
     if (!(frequency <= kMostTurn)) {
-      return fail(ErrorKind::kCorrupt, "{}: {}, its scaling or 'rope_freqs.weight' turn a pair by {} radians per position",
-                  file.path(), keys("rope.freq_base"), frequency);
+      return fail(
+          ErrorKind::kCorrupt,
+          "{}: {}, its scaling or 'rope_freqs.weight' turn a pair by {} radians per position",
+          file.path(), keys("rope.freq_base"), frequency);
     }
   }
   return rope;
 }
 
-Result<Block> read_block(WeightSource& source, const std::string& prefix, const ModelSpec& spec, const AttentionSpec& a,
-                         const DecoderShape& shape) {
-  const size_t D = spec.width, F = spec.ffn_width, Q = a.n_heads * a.head_dim, KV = a.n_kv_heads * a.head_dim;
+Result<Block> read_block(WeightSource& source, const std::string& prefix, const ModelSpec& spec,
+                         const AttentionSpec& a, const DecoderShape& shape) {
+  const size_t D = spec.width, F = spec.ffn_width, Q = a.n_heads * a.head_dim,
+               KV = a.n_kv_heads * a.head_dim;
   const auto name = [&](const char* part) { return prefix + part; };
   const bool optional = !shape.qkv_bias;
   Block block;
@@ -118,8 +130,8 @@ Result<AttentionSpec> read_attention(const gguf::File& file, const Keys& keys, s
   HOB_TRY(a.n_heads, keys.size("attention.head_count", kMostHeads));
   HOB_TRY(a.n_kv_heads, keys.size_or("attention.head_count_kv", a.n_heads, a.n_heads));
   if (a.n_heads % a.n_kv_heads != 0) {
-    return fail(ErrorKind::kCorrupt, "{}: {} query heads do not divide among {} = {}", file.path(), a.n_heads,
-                keys("attention.head_count_kv"), a.n_kv_heads);
+    return fail(ErrorKind::kCorrupt, "{}: {} query heads do not divide among {} = {}", file.path(),
+                a.n_heads, keys("attention.head_count_kv"), a.n_kv_heads);
   }
   HOB_TRY(a.head_dim, keys.size_or("attention.key_length", width / a.n_heads, kMostHeads));
   HOB_TRY(const size_t value_dim, keys.size_or("attention.value_length", a.head_dim, kMostHeads));
@@ -136,13 +148,14 @@ Result<AttentionSpec> read_attention(const gguf::File& file, const Keys& keys, s
 
 }  // namespace
 
-Result<> load_decoder(WeightSource& source, const gguf::File& file, const DecoderShape& shape, Transformer& model) {
+Result<> load_decoder(WeightSource& source, const gguf::File& file, const DecoderShape& shape,
+                      Transformer& model) {
   ModelSpec& spec = model.spec;
   const Keys keys(file, spec.architecture);
   HOB_TRY(const uint64_t n_experts, file.integer_or(keys("expert_count"), 0));
   if (n_experts > 0) {
-    return fail(ErrorKind::kUnsupported, "{}: {} = {}: mixtures of experts are not supported yet", file.path(),
-                keys("expert_count"), n_experts);
+    return fail(ErrorKind::kUnsupported, "{}: {} = {}: mixtures of experts are not supported yet",
+                file.path(), keys("expert_count"), n_experts);
   }
   HOB_TRY(spec.name, file.text_or("general.name", ""));
   HOB_TRY(spec.width, keys.size("embedding_length", kMostWidth));
@@ -157,7 +170,8 @@ Result<> load_decoder(WeightSource& source, const gguf::File& file, const Decode
   const gguf::Tensor* table = file.find_tensor("token_embd.weight");
   spec.vocabulary = table && table->shape.size() == 2 ? table->shape[0] : 0;
   if (spec.vocabulary > kMostWidth * 4) {
-    return fail(ErrorKind::kCorrupt, "{}: tensor 'token_embd.weight' has {} rows", file.path(), spec.vocabulary);
+    return fail(ErrorKind::kCorrupt, "{}: tensor 'token_embd.weight' has {} rows", file.path(),
+                spec.vocabulary);
   }
   HOB_TRY(model.embedding, source.matrix("token_embd.weight", spec.vocabulary, spec.width));
   for (size_t l = 0; l < n_layers; ++l) {

@@ -1,5 +1,5 @@
-// The architecture families, one source file each, and what they share: the metadata keys and tensor names that GGUF
-// gives every llama-shaped decoder.
+// The architecture families, one source file each, and what they share: the metadata keys and
+// tensor names that GGUF gives every llama-shaped decoder.
 #pragma once
 
 #include "formats/gguf.h"
@@ -18,6 +18,7 @@ struct DecoderShape {
 };
 
 // Everything above: hyperparameters, rotation with its scaling, blocks, embedding, head.
-Result<> load_decoder(WeightSource& source, const gguf::File& file, const DecoderShape& shape, Transformer& model);
+Result<> load_decoder(WeightSource& source, const gguf::File& file, const DecoderShape& shape,
+                      Transformer& model);
 
 }  // namespace hob::models

@@ -1,7 +1,8 @@
-// The llama family: Llama 1-3, SmolLM2, TinyLlama, Mistral 7B and whatever else GGUF files call "llama".
+// The llama family: Llama 1-3, SmolLM2, TinyLlama, Mistral 7B and whatever else GGUF files call
+// "llama".
 //
-// Pre-norm, grouped-query attention, SwiGLU. The files' q and k rows are stored so that rotation pairs neighbours.
-// Mixture-of-experts files of the same name (Mixtral) are refused by name.
+// Pre-norm, grouped-query attention, SwiGLU. The files' q and k rows are stored so that rotation
+// pairs neighbours. Mixture-of-experts files of the same name (Mixtral) are refused by name.
 
 #include "models/families.h"
 

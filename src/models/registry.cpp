@@ -28,8 +28,8 @@ Result<std::shared_ptr<const Transformer>> load(std::shared_ptr<const gguf::File
     model->unclaimed = source.unclaimed();
     return model;
   }
-  return fail(ErrorKind::kUnsupported, "{}: architecture '{}' is not supported (there are {})", file->path(),
-              gguf::printable(name, 60), known);
+  return fail(ErrorKind::kUnsupported, "{}: architecture '{}' is not supported (there are {})",
+              file->path(), gguf::printable(name, 60), known);
 }
 
 Result<std::shared_ptr<const Transformer>> load(const std::string& path) {

@@ -9,14 +9,17 @@ namespace {
 const float* data_or_null(const std::vector<float>& v) { return v.empty() ? nullptr : v.data(); }
 
 // resid += attention(norm(resid))
-void forward_attention(Run& run, const Block& block, float eps, std::span<const ops::SequenceRows> sequences,
+void forward_attention(Run& run, const Block& block, float eps,
+                       std::span<const ops::SequenceRows> sequences,
                        std::span<const ops::KvLayer> caches) {
   const Attention& a = block.attention;
   const AttentionSpec& spec = a.spec;
   ops::rmsnorm(run.ctx, run.normed, run.resid, block.attention_norm.data(), eps);
   run.operand.set(run.normed);
   ops::linear(run.ctx, run.operand,
-              {{run.q, &a.wq, data_or_null(a.bq)}, {run.k, &a.wk, data_or_null(a.bk)}, {run.v, &a.wv, data_or_null(a.bv)}});
+              {{run.q, &a.wq, data_or_null(a.bq)},
+               {run.k, &a.wk, data_or_null(a.bk)},
+               {run.v, &a.wv, data_or_null(a.bv)}});
   ops::rope(run.ctx, run.rope, run.q, run.k, spec.head_dim);
   ops::attend(run.ctx, run.attn_out, run.q, run.k, run.v, sequences, caches,
               {spec.n_heads, spec.n_kv_heads, spec.head_dim, spec.window, spec.scale});
@@ -52,8 +55,8 @@ Result<std::unique_ptr<Run>> Transformer::make_run(ops::Ctx& ctx, size_t rows) c
     head_dim = std::max(head_dim, a.head_dim);
   }
   const std::pair<Matrix*, size_t> buffers[] = {
-      {&run->resid, spec.width}, {&run->normed, spec.width},     {&run->q, q_width},
-      {&run->k, kv_width},       {&run->v, kv_width},            {&run->attn_out, q_width},
+      {&run->resid, spec.width},    {&run->normed, spec.width}, {&run->q, q_width},
+      {&run->k, kv_width},          {&run->v, kv_width},        {&run->attn_out, q_width},
       {&run->gate, spec.ffn_width}, {&run->up, spec.ffn_width}, {&run->logits_in, spec.width}};
   for (const auto& [matrix, cols] : buffers) {
     HOB_TRY(*matrix, allocate(run->memory, rows, cols));
@@ -61,11 +64,13 @@ Result<std::unique_ptr<Run>> Transformer::make_run(ops::Ctx& ctx, size_t rows) c
   const size_t widest = std::max({spec.width, q_width, spec.ffn_width});
   HOB_TRY(run->operand, ops::Operand::allocate(rows, widest));
   HOB_TRY(run->rope, ops::RopeTable::allocate(spec.rope, rows));
-  HOB_TRY_VOID(ctx.reserve_scratch(std::max(ops::linear_scratch_bytes(widest), ops::attend_scratch_bytes(head_dim))));
+  HOB_TRY_VOID(ctx.reserve_scratch(
+      std::max(ops::linear_scratch_bytes(widest), ops::attend_scratch_bytes(head_dim))));
   return run;
 }
 
-void Transformer::forward(Run& full, std::span<const int32_t> tokens, std::span<const RunSequence> sequences) const {
+void Transformer::forward(Run& full, std::span<const int32_t> tokens,
+                          std::span<const RunSequence> sequences) const {
   const size_t T = tokens.size();
   HOB_CHECK(T <= full.rows, "{} tokens in a run of {}", T, full.rows);
   std::vector<size_t> positions(T);
@@ -75,8 +80,10 @@ void Transformer::forward(Run& full, std::span<const int32_t> tokens, std::span<
     rows.push_back(s.rows);
   }
   full.rope.fill(full.ctx, positions);
-  const Matrix whole[] = {full.resid, full.normed, full.q, full.k, full.v, full.attn_out, full.gate, full.up};
-  Matrix* const used[] = {&full.resid, &full.normed, &full.q, &full.k, &full.v, &full.attn_out, &full.gate, &full.up};
+  const Matrix whole[] = {full.resid, full.normed,   full.q,    full.k,
+                          full.v,     full.attn_out, full.gate, full.up};
+  Matrix* const used[] = {&full.resid, &full.normed,   &full.q,    &full.k,
+                          &full.v,     &full.attn_out, &full.gate, &full.up};
   for (size_t i = 0; i < std::size(used); ++i) *used[i] = whole[i].top(T);
 
   ops::embed(full.ctx, full.resid, embedding, tokens);

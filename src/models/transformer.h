@@ -1,8 +1,10 @@
-// The decoder-only transformer as data: a stack of blocks whose variation is values, not subclasses.
+// The decoder-only transformer as data: a stack of blocks whose variation is values, not
+// subclasses.
 //
-// An architecture file (llama.cpp, qwen2.cpp) reads a GGUF file's metadata and claims its tensors into these structs; it
-// holds no arithmetic. Shapes use the legend of ARCHITECTURE.md: T new tokens, D width, H query heads, G key/value heads,
-// K head size, F feed-forward width, V vocabulary, L layers.
+// An architecture file (llama.cpp, qwen2.cpp) reads a GGUF file's metadata and claims its tensors
+// into these structs; it holds no arithmetic. Shapes use the legend of ARCHITECTURE.md: T new
+// tokens, D width, H query heads, G key/value heads, K head size, F feed-forward width, V
+// vocabulary, L layers.
 #pragma once
 
 #include <array>
@@ -30,12 +32,12 @@ struct AttentionSpec {
 // Vectors that a file may leave out are empty.
 struct Attention {
   AttentionSpec spec;
-  Weight wq, wk, wv, wo;               // [H*K,D] [G*K,D] [G*K,D] [D,H*K]
+  Weight wq, wk, wv, wo;  // [H*K,D] [G*K,D] [G*K,D] [D,H*K]
   std::vector<float> bq, bk, bv, bo;
 };
 
 struct GatedFeedForward {
-  Weight gate, up, down;               // [F,D] [F,D] [D,F]
+  Weight gate, up, down;  // [F,D] [F,D] [D,F]
 };
 
 struct Block {
@@ -44,16 +46,17 @@ struct Block {
   GatedFeedForward ffn;
 
   std::array<const Weight*, 7> matrices() const {
-    return {&attention.wq, &attention.wk, &attention.wv, &attention.wo, &ffn.gate, &ffn.up, &ffn.down};
+    return {&attention.wq, &attention.wk, &attention.wv, &attention.wo,
+            &ffn.gate,     &ffn.up,       &ffn.down};
   }
 };
 
 struct ModelSpec {
   std::string architecture, name;
-  size_t width = 0;        // D
-  size_t ffn_width = 0;    // F
-  size_t vocabulary = 0;   // V
-  size_t context = 0;      // positions the model was made for
+  size_t width = 0;       // D
+  size_t ffn_width = 0;   // F
+  size_t vocabulary = 0;  // V
+  size_t context = 0;     // positions the model was made for
   float norm_eps = 0;
   ops::RopeSpec rope;
 };
@@ -87,8 +90,10 @@ class Transformer {
   // Scratch for runs of up to `rows` tokens.
   Result<std::unique_ptr<Run>> make_run(ops::Ctx& ctx, size_t rows) const;
 
-  // Runs tokens [T] through all blocks: leaves the last residuals in run.resid [T,D] and each sequence's cache extended.
-  void forward(Run& run, std::span<const int32_t> tokens, std::span<const RunSequence> sequences) const;
+  // Runs tokens [T] through all blocks: leaves the last residuals in run.resid [T,D] and each
+  // sequence's cache extended.
+  void forward(Run& run, std::span<const int32_t> tokens,
+               std::span<const RunSequence> sequences) const;
   // Logits [N,V] of the run's rows `which` [N].
   void logits(Run& run, std::span<const size_t> which, const Matrix& out) const;
 

@@ -1,7 +1,8 @@
 // Claiming a file's tensors: by name, type and shape, once, at load.
 //
-// What an architecture lacks is an error where it is missed; what it does not claim is reported by unclaimed(). Weights
-// are views of the mapped file; vectors (norms, biases) are converted to floats and kept by the model.
+// What an architecture lacks is an error where it is missed; what it does not claim is reported by
+// unclaimed(). Weights are views of the mapped file; vectors (norms, biases) are converted to
+// floats and kept by the model.
 #pragma once
 
 #include <cstdint>

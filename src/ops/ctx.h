@@ -16,7 +16,8 @@ struct Ctx {
   os::ThreadPool& pool;
   const kernels::Table& kernels;
 
-  Ctx(os::ThreadPool& p, const kernels::Table& k) : pool(p), kernels(k), scratch_(static_cast<size_t>(p.size())) {}
+  Ctx(os::ThreadPool& p, const kernels::Table& k)
+      : pool(p), kernels(k), scratch_(static_cast<size_t>(p.size())) {}
 
   // Makes sure each thread has this much; call before pool.run.
   Result<> reserve_scratch(size_t bytes) {

@@ -3,7 +3,9 @@
 namespace hob::ops {
 namespace {
 
-constexpr size_t round_up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+constexpr size_t round_up(size_t n, size_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
 
 // Fewer numbers than this are made int8 by the caller alone: waking the team costs more.
 constexpr size_t kAlone = 16384;
@@ -19,7 +21,8 @@ Result<Operand> Operand::allocate(size_t rows, size_t cols) {
     HOB_TRY(form->scale, Storage::allocate(m * k / block * sizeof(float), "activation scales"));
     HOB_TRY(form->sum32, Storage::allocate(m * k / 32 * sizeof(int16_t), "activation sums"));
   }
-  HOB_TRY(operand.by32_.scaled_sum, Storage::allocate(m * k / 32 * sizeof(float), "activation sums"));
+  HOB_TRY(operand.by32_.scaled_sum,
+          Storage::allocate(m * k / 32 * sizeof(float), "activation sums"));
   HOB_TRY(operand.by256_.sum16, Storage::allocate(m * k / 16 * sizeof(int16_t), "activation sums"));
   return operand;
 }
@@ -46,7 +49,8 @@ void Operand::quantize(Ctx& ctx, size_t block) {
   if (block == 1 || form.ready) return;
   form.ready = true;
   const size_t K = x_.cols;
-  HOB_CHECK(form.q.size() >= round_up(x_.rows, kernels::kLanes) * K, "operand of {} x {}", x_.rows, K);
+  HOB_CHECK(form.q.size() >= round_up(x_.rows, kernels::kLanes) * K, "operand of {} x {}", x_.rows,
+            K);
   const auto rows = [&](size_t first, size_t last, int) {
     for (size_t m = first; m < last; ++m) {
       int8_t* q = form.q.as<int8_t>() + m * K;
@@ -56,7 +60,8 @@ void Operand::quantize(Ctx& ctx, size_t block) {
       if (block == 32) {
         ctx.kernels.quantize32(x_.row(m), K, q, scale, form.scaled_sum.as<float>() + scales, sum32);
       } else {
-        ctx.kernels.quantize256(x_.row(m), K, q, scale, form.sum16.as<int16_t>() + m * (K / 16), sum32);
+        ctx.kernels.quantize256(x_.row(m), K, q, scale, form.sum16.as<int16_t>() + m * (K / 16),
+                                sum32);
       }
     }
   };
@@ -73,8 +78,8 @@ void linear(Ctx& ctx, Operand& x, std::initializer_list<Product> products) {
   const size_t M = x.x_.rows, K = x.x_.cols;
   size_t groups = 0;  // of kLanes rows, over all products
   for (const Product& p : products) {
-    HOB_CHECK(p.weight->cols == K && p.y.rows == M && p.y.cols == p.weight->rows, "{}x{} . {}x{} -> {}x{}",
-              p.weight->rows, p.weight->cols, M, K, p.y.rows, p.y.cols);
+    HOB_CHECK(p.weight->cols == K && p.y.rows == M && p.y.cols == p.weight->rows,
+              "{}x{} . {}x{} -> {}x{}", p.weight->rows, p.weight->cols, M, K, p.y.rows, p.y.cols);
     x.quantize(ctx, quant::traits(p.weight->format).block_len);
     groups += round_up(p.weight->rows, kernels::kLanes) / kernels::kLanes;
   }
@@ -84,10 +89,19 @@ void linear(Ctx& ctx, Operand& x, std::initializer_list<Product> products) {
       const size_t count = round_up(w.rows, kernels::kLanes) / kernels::kLanes;
       if (first < count && last > 0) {
         ctx.kernels.gemm[static_cast<int>(w.format)](
-            {.weights = w.data, .row_bytes = w.row_bytes(), .rows = w.rows, .first_row = first * kernels::kLanes,
-             .last_row = std::min(last * kernels::kLanes, w.rows), .M = M, .K = K,
-             .x = x.acts(quant::traits(w.format).block_len), .y = p.y.data, .y_stride = p.y.stride, .bias = p.bias,
-             .add = p.add, .scratch = ctx.scratch(thread)});
+            {.weights = w.data,
+             .row_bytes = w.row_bytes(),
+             .rows = w.rows,
+             .first_row = first * kernels::kLanes,
+             .last_row = std::min(last * kernels::kLanes, w.rows),
+             .M = M,
+             .K = K,
+             .x = x.acts(quant::traits(w.format).block_len),
+             .y = p.y.data,
+             .y_stride = p.y.stride,
+             .bias = p.bias,
+             .add = p.add,
+             .scratch = ctx.scratch(thread)});
       }
       first = first > count ? first - count : 0;
       last = last > count ? last - count : 0;

@@ -8,13 +8,15 @@
 
 namespace hob::ops {
 
-// Rows of activations about to be multiplied: holds the int8 forms that the weights' formats call for, each made once
-// however many products use it. One Operand serves one set of values at a time; its memory is reused.
+// Rows of activations about to be multiplied: holds the int8 forms that the weights' formats call
+// for, each made once however many products use it. One Operand serves one set of values at a time;
+// its memory is reused.
 class Operand {
  public:
   // Room for `rows` x `cols`.
   static Result<Operand> allocate(size_t rows, size_t cols);
-  // Takes new values [M,K]; the int8 forms are forgotten. The view must stay valid through the products.
+  // Takes new values [M,K]; the int8 forms are forgotten. The view must stay valid through the
+  // products.
   void set(const Matrix& x);
   const Matrix& values() const { return x_; }
 
@@ -39,8 +41,8 @@ struct Product {
   bool add = false;             // y += instead of y =
 };
 
-// All products read the same operand; the group's rows are shared out over the threads in one go. The context must have
-// linear_scratch_bytes(K) of scratch.
+// All products read the same operand; the group's rows are shared out over the threads in one go.
+// The context must have linear_scratch_bytes(K) of scratch.
 void linear(Ctx& ctx, Operand& x, std::initializer_list<Product> products);
 size_t linear_scratch_bytes(size_t max_cols);
 

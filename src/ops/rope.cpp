@@ -14,8 +14,8 @@ constexpr size_t kAlone = 4096;  // numbers below which waking the team costs mo
 
 // The (fractional) pair index that turns `turns` times in the original context.
 double pair_of_turns(const RopeSpec& spec, double turns) {
-  return static_cast<double>(spec.rotary) * portable::log(spec.original_context / (turns * 2 * kPi)) /
-         (2 * portable::log(spec.base));
+  return static_cast<double>(spec.rotary) *
+         portable::log(spec.original_context / (turns * 2 * kPi)) / (2 * portable::log(spec.base));
 }
 
 }  // namespace
@@ -26,7 +26,8 @@ std::vector<double> rope_frequencies(const RopeSpec& spec) {
   double low = 0, high = 0;
   if (spec.scaling == RopeScaling::kYarn) {
     low = std::max(0.0, std::floor(pair_of_turns(spec, spec.beta_fast)));
-    high = std::min(static_cast<double>(spec.rotary) - 1, std::ceil(pair_of_turns(spec, spec.beta_slow)));
+    high = std::min(static_cast<double>(spec.rotary) - 1,
+                    std::ceil(pair_of_turns(spec, spec.beta_slow)));
   }
   for (size_t i = 0; i < pairs; ++i) {
     const double exponent = -2 * static_cast<double>(i) / static_cast<double>(spec.rotary);
@@ -34,10 +35,14 @@ std::vector<double> rope_frequencies(const RopeSpec& spec) {
     if (!spec.factors.empty()) frequency /= spec.factors[i];
     const double interpolated = frequency / spec.factor;
     switch (spec.scaling) {
-      case RopeScaling::kNone: break;
-      case RopeScaling::kLinear: frequency = interpolated; break;
+      case RopeScaling::kNone:
+        break;
+      case RopeScaling::kLinear:
+        frequency = interpolated;
+        break;
       case RopeScaling::kYarn: {
-        const double ramp = std::clamp((static_cast<double>(i) - low) / std::max(0.001, high - low), 0.0, 1.0);
+        const double ramp =
+            std::clamp((static_cast<double>(i) - low) / std::max(0.001, high - low), 0.0, 1.0);
         frequency = interpolated * ramp + frequency * (1 - ramp);
       }
     }
@@ -80,7 +85,8 @@ void rope(Ctx& ctx, const RopeTable& table, const Matrix& q, const Matrix& k, si
   const auto rows = [&](size_t first, size_t last, int) {
     for (size_t r = first; r < last; ++r) {
       for (const Matrix* x : {&q, &k}) {
-        ctx.kernels.rope(x->row(r), table.cos(r), table.sin(r), x->cols / head_dim, head_dim, spec.rotary, spec.halves);
+        ctx.kernels.rope(x->row(r), table.cos(r), table.sin(r), x->cols / head_dim, head_dim,
+                         spec.rotary, spec.halves);
       }
     }
   };

@@ -16,16 +16,17 @@ enum class RopeScaling { kNone, kLinear, kYarn };
 
 // What a model file says about rotation.
 struct RopeSpec {
-  size_t rotary = 0;     // dimensions of a head that turn, even
-  bool halves = false;   // pairs (i, i + rotary / 2) as in GPT-NeoX; otherwise (2i, 2i + 1)
+  size_t rotary = 0;    // dimensions of a head that turn, even
+  bool halves = false;  // pairs (i, i + rotary / 2) as in GPT-NeoX; otherwise (2i, 2i + 1)
   double base = 10000;
   RopeScaling scaling = RopeScaling::kNone;
-  double factor = 1;     // of kLinear and kYarn: positions count as position / factor
-  // YaRN (Peng et al. 2023): dimensions that turn more than beta_fast times in the original context stay as they are,
-  // those below beta_slow are interpolated, those between are mixed.
+  double factor = 1;  // of kLinear and kYarn: positions count as position / factor
+  // YaRN (Peng et al. 2023): dimensions that turn more than beta_fast times in the original context
+  // stay as they are, those below beta_slow are interpolated, those between are mixed.
   double original_context = 0, beta_fast = 32, beta_slow = 1;
-  double magnitude = 1;          // cos and sin are multiplied by this
-  std::vector<float> factors;    // [rotary / 2] each frequency is divided by its factor (Llama 3.1); or empty
+  double magnitude = 1;  // cos and sin are multiplied by this
+  std::vector<float>
+      factors;  // [rotary / 2] each frequency is divided by its factor (Llama 3.1); or empty
 };
 
 // The turn per position of each pair, in radians. [rotary / 2]

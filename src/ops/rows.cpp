@@ -21,12 +21,14 @@ void for_rows(Ctx& ctx, size_t rows, size_t cols, const F& f) {
 
 void rmsnorm(Ctx& ctx, const Matrix& y, const Matrix& x, const float* weight, float eps) {
   HOB_CHECK(y.rows == x.rows && y.cols == x.cols);
-  for_rows(ctx, x.rows, x.cols, [&](size_t m) { ctx.kernels.rmsnorm(y.row(m), x.row(m), weight, x.cols, eps); });
+  for_rows(ctx, x.rows, x.cols,
+           [&](size_t m) { ctx.kernels.rmsnorm(y.row(m), x.row(m), weight, x.cols, eps); });
 }
 
 void silu_mul(Ctx& ctx, const Matrix& gate, const Matrix& up) {
   HOB_CHECK(gate.rows == up.rows && gate.cols == up.cols);
-  for_rows(ctx, gate.rows, gate.cols, [&](size_t m) { ctx.kernels.silu_mul(gate.row(m), up.row(m), gate.cols); });
+  for_rows(ctx, gate.rows, gate.cols,
+           [&](size_t m) { ctx.kernels.silu_mul(gate.row(m), up.row(m), gate.cols); });
 }
 
 void embed(Ctx& ctx, const Matrix& out, const Weight& table, std::span<const int32_t> tokens) {

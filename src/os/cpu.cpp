@@ -63,9 +63,15 @@ uint32_t cpu_features() {
 }
 
 std::string cpu_features_text(uint32_t features) {
-  constexpr struct { uint32_t bit; const char* name; } kNames[] = {
-      {kAvx2, "avx2"},           {kAvx512, "avx512"},     {kAvx512Vnni, "avx512-vnni"},
-      {kAvx512Bf16, "avx512-bf16"}, {kAmxInt8, "amx-int8"}, {kAmxBf16, "amx-bf16"}};
+  constexpr struct {
+    uint32_t bit;
+    const char* name;
+  } kNames[] = {{kAvx2, "avx2"},
+                {kAvx512, "avx512"},
+                {kAvx512Vnni, "avx512-vnni"},
+                {kAvx512Bf16, "avx512-bf16"},
+                {kAmxInt8, "amx-int8"},
+                {kAmxBf16, "amx-bf16"}};
   std::string text;
   for (const auto& [bit, name] : kNames) {
     if (features & bit) text += (text.empty() ? "" : " ") + std::string(name);

@@ -8,7 +8,8 @@
 
 namespace hob::os {
 
-// Detected once. Asks the Linux kernel for AMX tile permission on first use (it holds for the process).
+// Detected once. Asks the Linux kernel for AMX tile permission on first use (it holds for the
+// process).
 uint32_t cpu_features();
 std::string cpu_features_text(uint32_t features);  // "avx2 avx512 vnni"
 std::string cpu_model();

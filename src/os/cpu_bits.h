@@ -1,4 +1,5 @@
-// The CPU features that kernel tables name. Plain constants, so that instruction-set files may include them.
+// The CPU features that kernel tables name. Plain constants, so that instruction-set files may
+// include them.
 #pragma once
 
 #include <cstdint>

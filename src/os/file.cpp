@@ -46,7 +46,7 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
   // Without waiting: a named pipe is refused below instead of blocking until someone writes.
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (fd.get() < 0) return fail_errno(path, "open");
-  struct stat info{};
+  struct stat info {};
   if (::fstat(fd.get(), &info) != 0) return fail_errno(path, "stat");
   if (!S_ISREG(info.st_mode)) return fail(ErrorKind::kInvalid, "{}: not a regular file", path);
   MappedFile file;

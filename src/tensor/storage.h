@@ -1,5 +1,6 @@
-// Owned memory for activations and caches: zeroed, aligned for every instruction set, on huge pages where the system
-// grants them. Pages are not touched until used, so reserving for the longest context is cheap.
+// Owned memory for activations and caches: zeroed, aligned for every instruction set, on huge pages
+// where the system grants them. Pages are not touched until used, so reserving for the longest
+// context is cheap.
 #pragma once
 
 #include <cstddef>

@@ -2,8 +2,8 @@
 //
 //   llama_greedy MODEL.gguf COUNT < lines of prompt token ids
 //
-// One line per prompt: "token:margin token:margin ...", margin = best logit - second best. Stops before a token that
-// ends the reply.
+// One line per prompt: "token:margin token:margin ...", margin = best logit - second best. Stops
+// before a token that ends the reply.
 #include <cstdio>
 #include <cstdlib>
 #include <iostream>
@@ -52,7 +52,8 @@ int main(int argc, char** argv) {
     std::vector<llama_token> tokens;
     for (int id; ids >> id;) tokens.push_back(id);
     llama_context* context = llama_init_from_model(model, params);
-    if (llama_decode(context, llama_batch_get_one(tokens.data(), static_cast<int>(tokens.size())))) return 1;
+    if (llama_decode(context, llama_batch_get_one(tokens.data(), static_cast<int>(tokens.size()))))
+      return 1;
     for (int i = 0; i < std::atoi(argv[2]); ++i) {
       Choice choice = best_of(llama_get_logits_ith(context, -1), vocabulary);
       if (llama_vocab_is_eog(vocab, choice.token)) break;

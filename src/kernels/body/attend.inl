@@ -1,9 +1,12 @@
 // Attention over a cache, and writing to the cache: the definition of kernels/table.h.
 //
-// Rows are (token, head) pairs that share the key/value head, so a cached key or value is loaded once for all of them.
-// Keys lie transposed in tiles of 16 positions: scores are lanes, and no sum is ever taken across lanes but softmax's.
+// Rows are (token, head) pairs that share the key/value head, so a cached key or value is loaded
+// once for all of them. Keys lie transposed in tiles of 16 positions: scores are lanes, and no sum
+// is ever taken across lanes but softmax's.
 
-constexpr size_t round_up(size_t n, size_t multiple) { return (n + multiple - 1) / multiple * multiple; }
+constexpr size_t round_up(size_t n, size_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
 
 // Values of a position lie `value_stride` apart: whole vectors, zero padded.
 inline size_t value_stride(size_t head_dim) { return round_up(head_dim, kLanes); }
@@ -23,7 +26,8 @@ struct KvF32 {
     return load(static_cast<const float*>(kv.v) + position * value_stride(head_dim) + d);
   }
   static void append(const KvAppendArgs& a) {
-    float* k = static_cast<float*>(a.kv.k) + a.position / kKvTile * kKvTile * a.head_dim + a.position % kKvTile;
+    float* k = static_cast<float*>(a.kv.k) + a.position / kKvTile * kKvTile * a.head_dim +
+               a.position % kKvTile;
     float* v = static_cast<float*>(a.kv.v) + a.position * value_stride(a.head_dim);
     for (size_t d = 0; d < a.head_dim; ++d) {
       k[d * kKvTile] = a.k[d];
@@ -42,7 +46,8 @@ struct Kv16 {
     return Load(static_cast<const uint16_t*>(kv.v) + position * value_stride(head_dim) + d);
   }
   static void append(const KvAppendArgs& a) {
-    uint16_t* k = static_cast<uint16_t*>(a.kv.k) + a.position / kKvTile * kKvTile * a.head_dim + a.position % kKvTile;
+    uint16_t* k = static_cast<uint16_t*>(a.kv.k) + a.position / kKvTile * kKvTile * a.head_dim +
+                  a.position % kKvTile;
     uint16_t* v = static_cast<uint16_t*>(a.kv.v) + a.position * value_stride(a.head_dim);
     for (size_t d = 0; d < a.head_dim; d += kLanes) {
       const size_t n = a.head_dim - d < kLanes ? a.head_dim - d : kLanes;
@@ -54,7 +59,9 @@ struct Kv16 {
     }
   }
 };
-inline void round_to_half(const float* x, size_t n, uint16_t* out) { store_half(out, load_first(x, n)); }
+inline void round_to_half(const float* x, size_t n, uint16_t* out) {
+  store_half(out, load_first(x, n));
+}
 inline void round_to_bfloat16(const float* x, size_t n, uint16_t* out) {
   for (size_t i = 0; i < n; ++i) out[i] = bfloat16_bits(x[i]);
 }
@@ -74,7 +81,8 @@ struct KvQ8_0 {
   // One block of up to 32 floats to int8, `step` apart.
   static float round(const float* x, size_t n, int8_t* q, size_t step) {
     float absmax = 0.0f;
-    for (size_t i = 0; i < n; ++i) absmax = __builtin_fabsf(x[i]) > absmax ? __builtin_fabsf(x[i]) : absmax;
+    for (size_t i = 0; i < n; ++i)
+      absmax = __builtin_fabsf(x[i]) > absmax ? __builtin_fabsf(x[i]) : absmax;
     const bool tiny = absmax < kTinyBlock;
     const float inverse = tiny ? 0.0f : 127.0f / absmax;
     for (size_t i = 0; i < n; i += kLanes) {
@@ -86,12 +94,15 @@ struct KvQ8_0 {
     return tiny ? 0.0f : absmax / 127.0f;
   }
   static void append(const KvAppendArgs& a) {
-    const size_t tile = a.position / kKvTile * kKvTile, lane = a.position % kKvTile, n_blocks = blocks(a.head_dim);
+    const size_t tile = a.position / kKvTile * kKvTile, lane = a.position % kKvTile,
+                 n_blocks = blocks(a.head_dim);
     int8_t* k = static_cast<int8_t*>(a.kv.k) + tile * a.head_dim + lane;
     int8_t* v = static_cast<int8_t*>(a.kv.v) + a.position * value_stride(a.head_dim);
     for (size_t b = 0; b < n_blocks; ++b) {
-      const size_t d = b * kKvQ8Block, n = a.head_dim - d < kKvQ8Block ? a.head_dim - d : kKvQ8Block;
-      a.kv.k_scale[tile * n_blocks + b * kKvTile + lane] = round(a.k + d, n, k + d * kKvTile, kKvTile);
+      const size_t d = b * kKvQ8Block,
+                   n = a.head_dim - d < kKvQ8Block ? a.head_dim - d : kKvQ8Block;
+      a.kv.k_scale[tile * n_blocks + b * kKvTile + lane] =
+          round(a.k + d, n, k + d * kKvTile, kKvTile);
       a.kv.v_scale[a.position * n_blocks + b] = round(a.v + d, n, v + d, 1);
     }
   }
@@ -101,12 +112,12 @@ struct KvQ8_0 {
 struct AttendPass {
   const AttendArgs& a;
   size_t first_row, rows;
-  float* scores;   // [rows, kSegment]; scores, then probabilities
-  float* o;        // [rows, value_stride]
-  float* most;     // [kAttendRows] M
-  float* total;    // [kAttendRows] L
-  float* keep;     // [kAttendRows] exp(M - M')
-  float* take;     // [kAttendRows] exp(m - M')
+  float* scores;  // [rows, kSegment]; scores, then probabilities
+  float* o;       // [rows, value_stride]
+  float* most;    // [kAttendRows] M
+  float* total;   // [kAttendRows] L
+  float* keep;    // [kAttendRows] exp(M - M')
+  float* take;    // [kAttendRows] exp(m - M')
 
   const float* q(size_t r) const {
     const size_t row = first_row + r;
@@ -135,7 +146,8 @@ void score_tile(const AttendPass& pass, size_t r, size_t segment, size_t positio
   for (size_t d = 0; d < head_dim; ++d) {
     Floats keys[Tiles];
 #pragma GCC unroll 2
-    for (int t = 0; t < Tiles; ++t) keys[t] = Kv::key(pass.a.kv, position + t * kKvTile, d, head_dim);
+    for (int t = 0; t < Tiles; ++t)
+      keys[t] = Kv::key(pass.a.kv, position + t * kKvTile, d, head_dim);
 #pragma GCC unroll 8
     for (int i = 0; i < Rows; ++i) {
       const Floats qd = splat(q[i][d]);
@@ -145,7 +157,8 @@ void score_tile(const AttendPass& pass, size_t r, size_t segment, size_t positio
   }
   for (int i = 0; i < Rows; ++i) {
     for (int t = 0; t < Tiles; ++t) {
-      store(pass.scores + (r + i) * kSegment + position + t * kKvTile - segment, acc[i][t] * splat(pass.a.scale));
+      store(pass.scores + (r + i) * kSegment + position + t * kKvTile - segment,
+            acc[i][t] * splat(pass.a.scale));
     }
   }
 }
@@ -154,24 +167,32 @@ template <class Kv, int Rows>
 void score_rows(const AttendPass& pass, size_t r, size_t segment, size_t first, size_t last) {
   size_t position = first;
   if constexpr (kScoreTiles == 2) {
-    for (; position + kKvTile < last; position += 2 * kKvTile) score_tile<Kv, Rows, 2>(pass, r, segment, position);
+    for (; position + kKvTile < last; position += 2 * kKvTile)
+      score_tile<Kv, Rows, 2>(pass, r, segment, position);
   }
   for (; position < last; position += kKvTile) score_tile<Kv, Rows, 1>(pass, r, segment, position);
 }
 
 template <class Kv, int Rows, int Vectors>
-void mix_tile(const AttendPass& pass, size_t r, size_t d, size_t segment, size_t first, size_t last) {
+void mix_tile(const AttendPass& pass, size_t r, size_t d, size_t segment, size_t first,
+              size_t last) {
   const size_t head_dim = pass.a.head_dim, stride = value_stride(head_dim);
   Floats acc[Rows][Vectors];
   for (auto& row : acc) {
     for (Floats& lane : row) lane = splat(0.0f);
   }
   const float* p = pass.scores + r * kSegment - segment;
-  // Rows stand in order of position: [all_see, some_do_not) is seen by each of them. At the borders a row leaves out what
-  // it does not see: a probability of zero would not do, should the value be infinite.
-  const size_t newest_of_oldest = pass.oldest(r + Rows - 1), oldest_of_newest = pass.position(r) + 1;
-  const size_t all_see = newest_of_oldest < first ? first : newest_of_oldest < last ? newest_of_oldest : last;
-  const size_t some_do_not = oldest_of_newest < all_see ? all_see : oldest_of_newest < last ? oldest_of_newest : last;
+  // Rows stand in order of position: [all_see, some_do_not) is seen by each of them. At the borders
+  // a row leaves out what it does not see: a probability of zero would not do, should the value be
+  // infinite.
+  const size_t newest_of_oldest = pass.oldest(r + Rows - 1),
+               oldest_of_newest = pass.position(r) + 1;
+  const size_t all_see = newest_of_oldest < first  ? first
+                         : newest_of_oldest < last ? newest_of_oldest
+                                                   : last;
+  const size_t some_do_not = oldest_of_newest < all_see ? all_see
+                             : oldest_of_newest < last  ? oldest_of_newest
+                                                        : last;
   const auto border = [&](size_t from, size_t to) {
     for (size_t s = from; s < to; ++s) {
 #pragma GCC unroll 8
@@ -217,13 +238,15 @@ void mix_rows(const AttendPass& pass, size_t r, size_t segment, size_t first, si
 }
 
 // Turns one row's scores of [first, last) into probabilities; what the row may not see gets zero.
-inline void softmax_row(const AttendPass& pass, size_t r, size_t segment, size_t first, size_t last) {
+inline void softmax_row(const AttendPass& pass, size_t r, size_t segment, size_t first,
+                        size_t last) {
   float* scores = pass.scores + r * kSegment - segment;
   const size_t oldest = pass.oldest(r), end = pass.position(r) + 1;
   for (size_t s = first; s < last && s < oldest; ++s) scores[s] = -__builtin_inff();
   for (size_t s = end > first ? end : first; s < last; ++s) scores[s] = -__builtin_inff();
   Floats most = splat(-__builtin_inff());
-  for (size_t s = first; s < last; s += kLanes) most = max(load(scores + s), most);  // most, where the score is no number
+  for (size_t s = first; s < last; s += kLanes)
+    most = max(load(scores + s), most);  // most, where the score is no number
   const float m = fold_max(most);
   Floats total = splat(0.0f);
   for (size_t s = first; s < last; s += kLanes) {
@@ -243,14 +266,16 @@ inline void softmax_row(const AttendPass& pass, size_t r, size_t segment, size_t
 template <class Kv>
 void attend_segment(const AttendPass& pass, size_t segment, size_t first, size_t last) {
   size_t r = 0;
-  for (; r + kScoreRows <= pass.rows; r += kScoreRows) score_rows<Kv, kScoreRows>(pass, r, segment, first, last);
+  for (; r + kScoreRows <= pass.rows; r += kScoreRows)
+    score_rows<Kv, kScoreRows>(pass, r, segment, first, last);
   for (; r + 3 <= pass.rows; r += 3) score_rows<Kv, 3>(pass, r, segment, first, last);
   for (; r < pass.rows; ++r) score_rows<Kv, 1>(pass, r, segment, first, last);
   for (r = 0; r < pass.rows; ++r) softmax_row(pass, r, segment, first, last);
   const size_t seen = pass.position(pass.rows - 1) + 1;
   const size_t end = seen < last ? seen : last;
   r = 0;
-  for (; r + kMixRows <= pass.rows; r += kMixRows) mix_rows<Kv, kMixRows>(pass, r, segment, first, end);
+  for (; r + kMixRows <= pass.rows; r += kMixRows)
+    mix_rows<Kv, kMixRows>(pass, r, segment, first, end);
   for (; r + 3 <= pass.rows; r += 3) mix_rows<Kv, 3>(pass, r, segment, first, end);
   for (; r < pass.rows; ++r) mix_rows<Kv, 1>(pass, r, segment, first, end);
 }
@@ -281,8 +306,15 @@ void attend_pass(const AttendPass& pass) {
 template <class Kv>
 void attend(const AttendArgs& a) {
   auto* floats = reinterpret_cast<float*>(a.scratch);
-  AttendPass pass{.a = a, .first_row = 0, .rows = 0, .scores = floats, .o = nullptr,
-                  .most = nullptr, .total = nullptr, .keep = nullptr, .take = nullptr};
+  AttendPass pass{.a = a,
+                  .first_row = 0,
+                  .rows = 0,
+                  .scores = floats,
+                  .o = nullptr,
+                  .most = nullptr,
+                  .total = nullptr,
+                  .keep = nullptr,
+                  .take = nullptr};
   pass.most = pass.scores + kAttendRows * kSegment;
   pass.total = pass.most + kAttendRows;
   pass.keep = pass.total + kAttendRows;

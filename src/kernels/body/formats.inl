@@ -1,20 +1,23 @@
-// Block-quantised weight formats: how 16 rows of one block become a Panel, the one layout that all loop nests read.
+// Block-quantised weight formats: how 16 rows of one block become a Panel, the one layout that all
+// loop nests read.
 //
-// A Panel holds 16 weight rows side by side: q[i] has, in lane r, weights 4 i .. 4 i + 3 of row r as four bytes, made
-// unsigned by adding the format's bias (its product with the activations is taken off again through their sums). That is
-// the operand of byte dot products and, as it stands, of the AMX tile product.
+// A Panel holds 16 weight rows side by side: q[i] has, in lane r, weights 4 i .. 4 i + 3 of row r
+// as four bytes, made unsigned by adding the format's bias (its product with the activations is
+// taken off again through their sums). That is the operand of byte dot products and, as it stands,
+// of the AMX tile product.
 //
-// A format says: kBlock weights per block, kSub per integer scale, kBias, kHasMin, its Block, and unpack(). Here and in
-// quant/ is all that there is to say about it: no instruction set appears.
+// A format says: kBlock weights per block, kSub per integer scale, kBias, kHasMin, its Block, and
+// unpack(). Here and in quant/ is all that there is to say about it: no instruction set appears.
 
 template <class Fmt>
 struct alignas(64) Panel {
   static constexpr int kSubs = Fmt::kBlock / Fmt::kSub;
   Ints q[Fmt::kBlock / 4];
-  Floats d;                                     // scale of the block, per row
-  Floats m;                                     // minimum, where the format has one
-  Ints sub_scale[Fmt::kBlock == 256 ? kSubs : 1];   // integer scales of the sub-blocks
-  Ints sub_min[Fmt::kBlock == 256 ? kSubs / 2 : 1]; // integer minima (or scales again, under a bias), two a lane
+  Floats d;                                          // scale of the block, per row
+  Floats m;                                          // minimum, where the format has one
+  Ints sub_scale[Fmt::kBlock == 256 ? kSubs : 1];    // integer scales of the sub-blocks
+  Ints sub_min[Fmt::kBlock == 256 ? kSubs / 2 : 1];  // integer minima (or scales again, under a
+                                                     // bias), two a lane
 };
 
 constexpr int32_t kNibbles = 0x0f0f0f0f;
@@ -114,9 +117,10 @@ inline void unpack_k_scales(const uint8_t* block, size_t stride, Panel<Fmt>& pan
   panel.d = half_lanes(head[0]);
   panel.m = half_lanes(shift_right<16>(head[0]));
   const Ints six = splat(0x3f3f3f3f), two = splat(0x03030303), four = splat(kNibbles);
-  const Ints scales[2] = {head[1] & six, (head[3] & four) | shift_left<4>(shift_right<6>(head[1]) & two)};
-  const Ints minima[2] = {head[2] & six,
-                          (shift_right<4>(head[3]) & four) | shift_left<4>(shift_right<6>(head[2]) & two)};
+  const Ints scales[2] = {head[1] & six,
+                          (head[3] & four) | shift_left<4>(shift_right<6>(head[1]) & two)};
+  const Ints minima[2] = {head[2] & six, (shift_right<4>(head[3]) & four) |
+                                             shift_left<4>(shift_right<6>(head[2]) & two)};
   for (int half = 0; half < 2; ++half) {
     const Ints byte = splat(0xff);
     panel.sub_scale[4 * half + 0] = scales[half] & byte;
@@ -124,9 +128,11 @@ inline void unpack_k_scales(const uint8_t* block, size_t stride, Panel<Fmt>& pan
     panel.sub_scale[4 * half + 2] = shift_right<16>(scales[half]) & byte;
     panel.sub_scale[4 * half + 3] = shift_right<24>(scales[half]);
     // bytes b3 b2 b1 b0 to the 16-bit pairs (b1, b0) and (b3, b2)
-    const Ints even = minima[half] & splat(0x00ff00ff), odd = shift_right<8>(minima[half]) & splat(0x00ff00ff);
+    const Ints even = minima[half] & splat(0x00ff00ff),
+               odd = shift_right<8>(minima[half]) & splat(0x00ff00ff);
     panel.sub_min[2 * half + 0] = (even & splat(0xffff)) | shift_left<16>(odd);
-    panel.sub_min[2 * half + 1] = shift_right<16>(even) | (odd & splat(static_cast<int32_t>(0xffff0000u)));
+    panel.sub_min[2 * half + 1] =
+        shift_right<16>(even) | (odd & splat(static_cast<int32_t>(0xffff0000u)));
   }
 }
 
@@ -154,7 +160,8 @@ struct Q5_K {
   static constexpr int kBlock = 256, kSub = 32, kBias = 0;
   static constexpr bool kHasMin = true;
   template <int Pair>
-  static void unpack_pair(const uint8_t* block, size_t stride, const Ints high[8], Panel<Q5_K>& panel) {
+  static void unpack_pair(const uint8_t* block, size_t stride, const Ints high[8],
+                          Panel<Q5_K>& panel) {
     Ints bytes[8];
     const uint8_t* qs = block + offsetof(Block, qs) + 32 * Pair;
     load_rows(qs, stride, bytes);
@@ -195,7 +202,8 @@ struct Q6_K {
       panel.sub_scale[4 * i + 3] = shift_right_signed<24>(scales[i]);
     }
     for (int i = 0; i < 8; ++i) {
-      panel.sub_min[i] = (panel.sub_scale[2 * i] & splat(0xffff)) | shift_left<16>(panel.sub_scale[2 * i + 1]);
+      panel.sub_min[i] =
+          (panel.sub_scale[2 * i] & splat(0xffff)) | shift_left<16>(panel.sub_scale[2 * i + 1]);
     }
     for (int half = 0; half < 2; ++half) {
       Ints low[16], high[8];

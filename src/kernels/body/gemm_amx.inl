@@ -1,11 +1,14 @@
-// Products with block-quantised weights on AMX int8 tiles: 16 tokens by 16 rows by one (sub-)block at a time.
+// Products with block-quantised weights on AMX int8 tiles: 16 tokens by 16 rows by one (sub-)block
+// at a time.
 //
-// A Panel is already the second operand of a tile product; the activations are the first as they lie. The integer sums
-// are the same numbers that byte dot products give, and the float steps after them are block_product's, so a token's
-// result does not tell which of the two computed it. Panels are made signed here, which saves the bias correction.
+// A Panel is already the second operand of a tile product; the activations are the first as they
+// lie. The integer sums are the same numbers that byte dot products give, and the float steps after
+// them are block_product's, so a token's result does not tell which of the two computed it. Panels
+// are made signed here, which saves the bias correction.
 //
-// The tile instructions take their register as a literal, hence the four written-out steps. g++ 12's _tile_loadconfig
-// does not say that it reads the whole struct, and the stores to it are dropped: the asm below says so.
+// The tile instructions take their register as a literal, hence the four written-out steps. g++
+// 12's _tile_loadconfig does not say that it reads the whole struct, and the stores to it are
+// dropped: the asm below says so.
 
 struct TileConfig {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
@@ -26,7 +29,8 @@ inline void configure_tiles(int depth) {
 using TileSums = int32_t[16][16];
 
 // Four independent products x[i] . w[i] of 16 tokens, `stride` bytes apart, with 16 rows.
-inline void four_products(const int8_t* const x[4], size_t stride, const Ints* const w[4], TileSums sums[4]) {
+inline void four_products(const int8_t* const x[4], size_t stride, const Ints* const w[4],
+                          TileSums sums[4]) {
   _tile_zero(0);
   _tile_loadd(4, x[0], stride);
   _tile_loadd(6, w[0], 64);
@@ -52,14 +56,15 @@ inline void four_products(const int8_t* const x[4], size_t stride, const Ints* c
 template <class Fmt>
 inline void make_signed(Panel<Fmt>& panel) {
   if constexpr (Fmt::kBias != 0) {
-    for (Ints& q : panel.q) q.v = _mm512_sub_epi8(q.v, _mm512_set1_epi8(static_cast<char>(Fmt::kBias)));
+    for (Ints& q : panel.q)
+      q.v = _mm512_sub_epi8(q.v, _mm512_set1_epi8(static_cast<char>(Fmt::kBias)));
   }
 }
 
 // 32-blocks: four blocks' products, then their float steps in order.
 template <class Fmt>
-inline void four_blocks(const GemmArgs& a, const Panel<Fmt>* panels, size_t m, size_t b, size_t count,
-                        TileSums sums[4], Floats (&y)[16]) {
+inline void four_blocks(const GemmArgs& a, const Panel<Fmt>* panels, size_t m, size_t b,
+                        size_t count, TileSums sums[4], Floats (&y)[16]) {
   const int8_t* x[4];
   const Ints* w[4];
   for (size_t i = 0; i < 4; ++i) {  // past the end: the last block again, its sums unused
@@ -81,10 +86,11 @@ inline void four_blocks(const GemmArgs& a, const Panel<Fmt>* panels, size_t m, s
   }
 }
 
-// 256-blocks: the sub-blocks' products four at a time, joined by their integer scales, then one float step.
+// 256-blocks: the sub-blocks' products four at a time, joined by their integer scales, then one
+// float step.
 template <class Fmt>
-inline void k_block(const GemmArgs& a, const Panel<Fmt>& panel, size_t m, size_t b, TileSums sums[4],
-                    Floats (&y)[16]) {
+inline void k_block(const GemmArgs& a, const Panel<Fmt>& panel, size_t m, size_t b,
+                    TileSums sums[4], Floats (&y)[16]) {
   constexpr int kSubs = Panel<Fmt>::kSubs, kSteps = Fmt::kSub / 4;
   Ints isum[16];
   for (Ints& sum : isum) sum = splat(0);
@@ -138,7 +144,8 @@ void gemm_amx(const GemmArgs& a) {
   constexpr size_t kFewestTokens = 16;  // below, byte dot products waste less
   if (a.M < kFewestTokens) return gemm_int<Fmt>(a);
   configure_tiles(Fmt::kSub);
-  gemm_many<Fmt>(a, [](const GemmArgs& args, const RowGroup& group, Panel<Fmt>* panels, size_t m, size_t last) {
+  gemm_many<Fmt>(a, [](const GemmArgs& args, const RowGroup& group, Panel<Fmt>* panels, size_t m,
+                       size_t last) {
     for (size_t b = 0; b < args.K / Fmt::kBlock; ++b) make_signed(panels[b]);
     for (; m < last; m += 16) tile_tokens(args, group, panels, m);
   });

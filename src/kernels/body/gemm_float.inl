@@ -1,4 +1,5 @@
-// Products with F32, F16 and BF16 weights: lanes along K (kernels/table.h), a tile of rows by tokens in registers.
+// Products with F32, F16 and BF16 weights: lanes along K (kernels/table.h), a tile of rows by
+// tokens in registers.
 
 struct WeightF32 {
   using Stored = float;
@@ -50,7 +51,8 @@ void float_tile(const GemmArgs& a, size_t n, size_t m) {
   if (k < a.K) {
     for (int r = 0; r < Rows; ++r) {
       const Floats w = Fmt::load_tail(weights + r * row_step + k, a.K - k);
-      for (int t = 0; t < Tokens; ++t) acc[r][t] = fma(w, load_first(x + t * a.x.f32_stride + k, a.K - k), acc[r][t]);
+      for (int t = 0; t < Tokens; ++t)
+        acc[r][t] = fma(w, load_first(x + t * a.x.f32_stride + k, a.K - k), acc[r][t]);
     }
   }
   for (int t = 0; t < Tokens; ++t) {

@@ -1,8 +1,10 @@
-// Products with block-quantised weights: one loop nest for every format, for one token and for five hundred.
+// Products with block-quantised weights: one loop nest for every format, for one token and for five
+// hundred.
 //
-// Weights come 16 rows (the lanes) at a time. `block_product` is the definition of kernels/table.h for one block and a
-// few tokens, and everything goes through it, so decode and prefill cannot disagree. Few tokens unpack a block and use
-// it at once; many unpack the whole group of rows into scratch first and walk the tokens over it.
+// Weights come 16 rows (the lanes) at a time. `block_product` is the definition of kernels/table.h
+// for one block and a few tokens, and everything goes through it, so decode and prefill cannot
+// disagree. Few tokens unpack a block and use it at once; many unpack the whole group of rows into
+// scratch first and walk the tokens over it.
 
 template <class Fmt>
 constexpr bool is_signed() {
@@ -18,7 +20,8 @@ inline Ints dot(Ints acc, Ints w, const int8_t* x) {
 
 // y[t] += block `b` for tokens m .. m + Tokens - 1.
 template <class Fmt, int Tokens>
-inline void block_product(const Panel<Fmt>& panel, const GemmArgs& a, size_t m, size_t b, Floats (&y)[Tokens]) {
+inline void block_product(const Panel<Fmt>& panel, const GemmArgs& a, size_t m, size_t b,
+                          Floats (&y)[Tokens]) {
   const size_t blocks = a.K / Fmt::kBlock;
   Ints isum[Tokens];
   if constexpr (Fmt::kBlock == 32) {
@@ -28,7 +31,8 @@ inline void block_product(const Panel<Fmt>& panel, const GemmArgs& a, size_t m, 
 #pragma GCC unroll 8
     for (int i = 0; i < 8; ++i) {
 #pragma GCC unroll 8
-      for (int t = 0; t < Tokens; ++t) isum[t] = dot<Fmt>(isum[t], panel.q[i], a.x.q + (m + t) * a.K + 32 * b + 4 * i);
+      for (int t = 0; t < Tokens; ++t)
+        isum[t] = dot<Fmt>(isum[t], panel.q[i], a.x.q + (m + t) * a.K + 32 * b + 4 * i);
     }
   } else {
     constexpr int kSubs = Panel<Fmt>::kSubs, kSteps = Fmt::kSub / 4;
@@ -40,7 +44,8 @@ inline void block_product(const Panel<Fmt>& panel, const GemmArgs& a, size_t m, 
       for (int i = 0; i < kSteps; ++i) {
 #pragma GCC unroll 8
         for (int t = 0; t < Tokens; ++t) {
-          part[t] = dot<Fmt>(part[t], panel.q[sub * kSteps + i], a.x.q + (m + t) * a.K + 256 * b + Fmt::kSub * sub + 4 * i);
+          part[t] = dot<Fmt>(part[t], panel.q[sub * kSteps + i],
+                             a.x.q + (m + t) * a.K + 256 * b + Fmt::kSub * sub + 4 * i);
         }
       }
 #pragma GCC unroll 8
@@ -50,7 +55,8 @@ inline void block_product(const Panel<Fmt>& panel, const GemmArgs& a, size_t m, 
       for (int t = 0; t < Tokens; ++t) {
         Ints excess = splat(0);
         for (int i = 0; i < kSubs / 2; ++i) {
-          excess = dot_shorts(excess, panel.sub_min[i], a.x.sum16 + ((m + t) * blocks + b) * 16 + 2 * i);
+          excess =
+              dot_shorts(excess, panel.sub_min[i], a.x.sum16 + ((m + t) * blocks + b) * 16 + 2 * i);
         }
         isum[t] = isum[t] - excess * splat(Fmt::kBias);
       }
@@ -61,7 +67,8 @@ inline void block_product(const Panel<Fmt>& panel, const GemmArgs& a, size_t m, 
   for (int t = 0; t < Tokens; ++t) {
     const Floats dx = splat(a.x.scale[scales + t]);
     y[t] = fma(to_float(isum[t]), panel.d * dx, y[t]);
-    if constexpr (Fmt::kHasMin && Fmt::kBlock == 32) y[t] = fma(panel.m, splat(a.x.scaled_sum[scales + t]), y[t]);
+    if constexpr (Fmt::kHasMin && Fmt::kBlock == 32)
+      y[t] = fma(panel.m, splat(a.x.scaled_sum[scales + t]), y[t]);
     if constexpr (Fmt::kHasMin && Fmt::kBlock == 256) {
       Ints msum = splat(0);
       for (int i = 0; i < 4; ++i) {
@@ -72,8 +79,9 @@ inline void block_product(const Panel<Fmt>& panel, const GemmArgs& a, size_t m, 
   }
 }
 
-// The rows of one call, 16 at a time. A tensor's last group, if it is not whole, is shifted up to end with the tensor and
-// `skip` of its lanes, done before, are not stored. Tensors of fewer than 16 rows are copied to scratch.
+// The rows of one call, 16 at a time. A tensor's last group, if it is not whole, is shifted up to
+// end with the tensor and `skip` of its lanes, done before, are not stored. Tensors of fewer than
+// 16 rows are copied to scratch.
 struct RowGroup {
   const uint8_t* weights;
   size_t first;  // row of lane 0
@@ -91,7 +99,8 @@ inline RowGroup row_group(const GemmArgs& a, size_t n, uint8_t* copy) {
     return {weights + first * a.row_bytes, first, n - first, a.last_row - first};
   }
   for (size_t r = 0; r < kLanes; ++r) {  // the repeated rows' results are not stored
-    __builtin_memcpy(copy + r * a.row_bytes, weights + (r < a.rows ? r : 0) * a.row_bytes, a.row_bytes);
+    __builtin_memcpy(copy + r * a.row_bytes, weights + (r < a.rows ? r : 0) * a.row_bytes,
+                     a.row_bytes);
   }
   return {copy, 0, 0, a.last_row};
 }
@@ -111,8 +120,9 @@ inline void store_rows(const GemmArgs& a, const RowGroup& group, size_t m, Float
   }
 }
 
-// Asks for the share of the next 16 rows that goes with block `b` of these: the hardware does not see that 16 rows read
-// side by side are one contiguous piece of memory. Past the tensor's end it asks in vain, which costs nothing.
+// Asks for the share of the next 16 rows that goes with block `b` of these: the hardware does not
+// see that 16 rows read side by side are one contiguous piece of memory. Past the tensor's end it
+// asks in vain, which costs nothing.
 template <class Fmt>
 inline void prefetch_next_rows(const GemmArgs& a, const RowGroup& group, size_t b) {
   constexpr size_t kBytes = kLanes * sizeof(typename Fmt::Block);
@@ -143,7 +153,8 @@ void panel_tokens(const GemmArgs& a, const RowGroup& group, const Panel<Fmt>* pa
 
 // Tokens [m, last) over unpacked rows, as many at a time as stay in registers.
 template <class Fmt>
-void walk_tokens(const GemmArgs& a, const RowGroup& group, const Panel<Fmt>* panels, size_t m, size_t last) {
+void walk_tokens(const GemmArgs& a, const RowGroup& group, const Panel<Fmt>* panels, size_t m,
+                 size_t last) {
   if constexpr (kTokenTile >= 8) {
     for (; m + 8 <= last; m += 8) panel_tokens<Fmt, 8>(a, group, panels, m);
   }

@@ -1,5 +1,5 @@
-// Peak probes: how fast this instruction set multiplies when nothing else is in the way. Sums stay in registers and depend
-// only on themselves, so that no work can be left out.
+// Peak probes: how fast this instruction set multiplies when nothing else is in the way. Sums stay
+// in registers and depend only on themselves, so that no work can be left out.
 
 // 12 chains hide the latency of both products on every machine we meet.
 constexpr int kChains = 12;
@@ -38,7 +38,8 @@ inline size_t probe_float(size_t rounds) {
 inline void probe_read(const std::byte* data, size_t bytes) {
   Ints sums[4] = {splat(0), splat(0), splat(0), splat(0)};
   const auto* p = reinterpret_cast<const int32_t*>(data);
-  constexpr size_t kAhead = 2048;  // bytes; the hardware's own prefetching leaves a tenth of the bandwidth unused
+  constexpr size_t kAhead =
+      2048;  // bytes; the hardware's own prefetching leaves a tenth of the bandwidth unused
   for (size_t i = 0; i + 256 <= bytes; i += 256, p += 64) {
     for (size_t line = 0; line < 256; line += 64) {
       __builtin_prefetch(reinterpret_cast<const std::byte*>(p) + kAhead + line);

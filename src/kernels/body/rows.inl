@@ -1,7 +1,8 @@
 // Element-wise and row-wise operations: quantisation of activations, norm, activation, rotation.
 
-// exp by 2^n * p(r): n = round(x log2 e), r = x - n ln 2 in two steps, p the degree-6 Taylor polynomial in Horner form.
-// Below kExpLow the result is 0, above kExpHigh it is that of kExpHigh; relative error about 1e-7.
+// exp by 2^n * p(r): n = round(x log2 e), r = x - n ln 2 in two steps, p the degree-6 Taylor
+// polynomial in Horner form. Below kExpLow the result is 0, above kExpHigh it is that of kExpHigh;
+// relative error about 1e-7.
 constexpr float kExpLow = -87.0f, kExpHigh = 88.0f;
 constexpr float kLog2E = 1.44269504f, kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
 
@@ -22,7 +23,8 @@ inline Floats exp(Floats x) {
   return zero_below(p * power, x, splat(kExpLow));
 }
 
-inline void quantize32(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum, int16_t* sum32) {
+inline void quantize32(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum,
+                       int16_t* sum32) {
   for (size_t b = 0; b < count / 32; ++b, x += 32, q += 32) {
     const Floats x0 = load(x), x1 = load(x + 16);
     const float absmax = fold_max(max(abs(x0), abs(x1)));
@@ -39,7 +41,8 @@ inline void quantize32(const float* x, size_t count, int8_t* q, float* scale, fl
   }
 }
 
-inline void quantize256(const float* x, size_t count, int8_t* q, float* scale, int16_t* sum16, int16_t* sum32) {
+inline void quantize256(const float* x, size_t count, int8_t* q, float* scale, int16_t* sum16,
+                        int16_t* sum32) {
   for (size_t b = 0; b < count / 256; ++b, x += 256, q += 256) {
     Floats most = splat(0.0f);
     for (size_t i = 0; i < 256; i += kLanes) most = max(most, abs(load(x + i)));
@@ -65,7 +68,8 @@ inline void rmsnorm(float* y, const float* x, const float* weight, size_t count,
   if (i < count) squares = fma(load_first(x + i, count - i), load_first(x + i, count - i), squares);
   const float mean = fold(squares) / static_cast<float>(count);
   const Floats scale = splat(1.0f / __builtin_sqrtf(mean + eps));
-  for (i = 0; i + kLanes <= count; i += kLanes) store(y + i, load(x + i) * scale * load(weight + i));
+  for (i = 0; i + kLanes <= count; i += kLanes)
+    store(y + i, load(x + i) * scale * load(weight + i));
   if (i < count) {
     const size_t n = count - i;
     store_first(y + i, load_first(x + i, n) * scale * load_first(weight + i, n), n);
@@ -75,7 +79,8 @@ inline void rmsnorm(float* y, const float* x, const float* weight, size_t count,
 inline void add(float* y, const float* x, size_t count) {
   size_t i = 0;
   for (; i + kLanes <= count; i += kLanes) store(y + i, load(y + i) + load(x + i));
-  if (i < count) store_first(y + i, load_first(y + i, count - i) + load_first(x + i, count - i), count - i);
+  if (i < count)
+    store_first(y + i, load_first(y + i, count - i) + load_first(x + i, count - i), count - i);
 }
 
 inline Floats silu(Floats x) { return x / (splat(1.0f) + exp(splat(0.0f) - x)); }
@@ -90,12 +95,15 @@ inline void silu_mul(float* gate, const float* up, size_t count) {
 }
 
 // One lane of rope, for what is left when the vectors do not divide the head.
-inline float rope_lane(float x, float c, float partner, float s) { return __builtin_fmaf(x, c, partner * s); }
+inline float rope_lane(float x, float c, float partner, float s) {
+  return __builtin_fmaf(x, c, partner * s);
+}
 
 inline void rope_halves(float* x, const float* c, const float* s, size_t half) {
   size_t i = 0;
   for (; i + kLanes <= half; i += kLanes) {
-    const Floats first = load(x + i), second = load(x + half + i), cs = load(c + i), sn = load(s + i);
+    const Floats first = load(x + i), second = load(x + half + i), cs = load(c + i),
+                 sn = load(s + i);
     store(x + i, fma(first, cs, second * (splat(-0.0f) - sn)));
     store(x + half + i, fma(second, cs, first * sn));
   }
@@ -110,7 +118,8 @@ inline void rope_pairs(float* x, const float* c, const float* s, size_t half) {
   size_t i = 0;
   for (; i + 8 <= half; i += 8) {
     const Floats pairs = load(x + 2 * i);
-    store(x + 2 * i, fma(pairs, load_doubled(c + i), swap_pairs(pairs) * negate_even(load_doubled(s + i))));
+    store(x + 2 * i,
+          fma(pairs, load_doubled(c + i), swap_pairs(pairs) * negate_even(load_doubled(s + i))));
   }
   for (; i < half; ++i) {
     const float first = x[2 * i], second = x[2 * i + 1];
@@ -119,8 +128,8 @@ inline void rope_pairs(float* x, const float* c, const float* s, size_t half) {
   }
 }
 
-inline void rope(float* x, const float* c, const float* s, size_t n_heads, size_t head_dim, size_t rotary,
-                 bool halves) {
+inline void rope(float* x, const float* c, const float* s, size_t n_heads, size_t head_dim,
+                 size_t rotary, bool halves) {
   for (size_t h = 0; h < n_heads; ++h, x += head_dim) {
     if (halves) {
       rope_halves(x, c, s, rotary / 2);

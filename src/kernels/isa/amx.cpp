@@ -1,4 +1,5 @@
-// The kernel table for AMX int8 tiles over AVX-512. Sealed: compiled with its own flags, exports one symbol.
+// The kernel table for AMX int8 tiles over AVX-512. Sealed: compiled with its own flags, exports
+// one symbol.
 
 #include <immintrin.h>
 
@@ -14,8 +15,9 @@ namespace {
 
 using namespace hob::kernels;
 
+// clang-format off
 #include "kernels/simd/avx512.h"
-// clang-format keeps the order: each body uses the ones above it
+// Each body uses the ones above it.
 #include "kernels/body/formats.inl"
 #include "kernels/body/gemm_int.inl"
 #include "kernels/body/gemm_float.inl"
@@ -26,10 +28,12 @@ using namespace hob::kernels;
 #define HOB_GEMM_INT gemm_amx
 #define HOB_PROBE_INT8 probe_tiles
 #include "kernels/body/table.inl"
+// clang-format on
 
 }  // namespace
 
 extern const Table kTable;
-constinit const Table kTable = make_table("amx", os::kAvx2 | os::kAvx512 | os::kAvx512Vnni | os::kAmxInt8);
+constinit const Table kTable =
+    make_table("amx", os::kAvx2 | os::kAvx512 | os::kAvx512Vnni | os::kAmxInt8);
 
 }  // namespace hob::amx

@@ -1,4 +1,5 @@
-// The kernel table for AVX2 with FMA and F16C. Sealed: compiled with its own flags, exports one symbol.
+// The kernel table for AVX2 with FMA and F16C. Sealed: compiled with its own flags, exports one
+// symbol.
 
 #include <immintrin.h>
 
@@ -14,8 +15,9 @@ namespace {
 
 using namespace hob::kernels;
 
+// clang-format off
 #include "kernels/simd/avx2.h"
-// clang-format keeps the order: each body uses the ones above it
+// Each body uses the ones above it.
 #include "kernels/body/formats.inl"
 #include "kernels/body/gemm_int.inl"
 #include "kernels/body/gemm_float.inl"
@@ -25,6 +27,7 @@ using namespace hob::kernels;
 #define HOB_GEMM_INT gemm_int
 #define HOB_PROBE_INT8 probe_int8
 #include "kernels/body/table.inl"
+// clang-format on
 
 }  // namespace
 

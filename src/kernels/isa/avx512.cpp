@@ -14,8 +14,9 @@ namespace {
 
 using namespace hob::kernels;
 
+// clang-format off
 #include "kernels/simd/avx512.h"
-// clang-format keeps the order: each body uses the ones above it
+// Each body uses the ones above it.
 #include "kernels/body/formats.inl"
 #include "kernels/body/gemm_int.inl"
 #include "kernels/body/gemm_float.inl"
@@ -25,6 +26,7 @@ using namespace hob::kernels;
 #define HOB_GEMM_INT gemm_int
 #define HOB_PROBE_INT8 probe_int8
 #include "kernels/body/table.inl"
+// clang-format on
 
 }  // namespace
 

@@ -1,4 +1,5 @@
-// The 16 virtual lanes on AVX2: two registers each. Included inside an unnamed namespace of an instruction-set file.
+// The 16 virtual lanes on AVX2: two registers each. Included inside an unnamed namespace of an
+// instruction-set file.
 
 struct Floats {
   __m256 lo, hi;
@@ -8,7 +9,8 @@ struct Ints {
 };
 
 inline __m256i lane_mask(size_t n, int offset) {
-  const __m256i lane = _mm256_add_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0), _mm256_set1_epi32(offset));
+  const __m256i lane =
+      _mm256_add_epi32(_mm256_set_epi32(7, 6, 5, 4, 3, 2, 1, 0), _mm256_set1_epi32(offset));
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)), lane);
 }
 
@@ -25,18 +27,30 @@ inline void store_first(float* p, Floats a, size_t n) {
   _mm256_maskstore_ps(p + 8, lane_mask(n, 8), a.hi);
 }
 inline Floats splat(float a) { return {_mm256_set1_ps(a), _mm256_set1_ps(a)}; }
-inline Floats operator+(Floats a, Floats b) { return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)}; }
-inline Floats operator-(Floats a, Floats b) { return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)}; }
-inline Floats operator*(Floats a, Floats b) { return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)}; }
-inline Floats operator/(Floats a, Floats b) { return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)}; }
+inline Floats operator+(Floats a, Floats b) {
+  return {_mm256_add_ps(a.lo, b.lo), _mm256_add_ps(a.hi, b.hi)};
+}
+inline Floats operator-(Floats a, Floats b) {
+  return {_mm256_sub_ps(a.lo, b.lo), _mm256_sub_ps(a.hi, b.hi)};
+}
+inline Floats operator*(Floats a, Floats b) {
+  return {_mm256_mul_ps(a.lo, b.lo), _mm256_mul_ps(a.hi, b.hi)};
+}
+inline Floats operator/(Floats a, Floats b) {
+  return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(a.hi, b.hi)};
+}
 inline Floats fma(Floats a, Floats b, Floats c) {
   return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
 }
 inline Floats fnma(Floats a, Floats b, Floats c) {  // c - a b
   return {_mm256_fnmadd_ps(a.lo, b.lo, c.lo), _mm256_fnmadd_ps(a.hi, b.hi, c.hi)};
 }
-inline Floats max(Floats a, Floats b) { return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)}; }
-inline Floats min(Floats a, Floats b) { return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)}; }
+inline Floats max(Floats a, Floats b) {
+  return {_mm256_max_ps(a.lo, b.lo), _mm256_max_ps(a.hi, b.hi)};
+}
+inline Floats min(Floats a, Floats b) {
+  return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)};
+}
 inline Floats abs(Floats a) {
   const __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
   return {_mm256_and_ps(a.lo, mask), _mm256_and_ps(a.hi, mask)};
@@ -45,7 +59,9 @@ inline Floats zero_below(Floats a, Floats x, Floats limit) {  // a where x >= li
   return {_mm256_and_ps(a.lo, _mm256_cmp_ps(x.lo, limit.lo, _CMP_GE_OQ)),
           _mm256_and_ps(a.hi, _mm256_cmp_ps(x.hi, limit.hi, _CMP_GE_OQ))};
 }
-inline Floats swap_pairs(Floats a) { return {_mm256_permute_ps(a.lo, 0xb1), _mm256_permute_ps(a.hi, 0xb1)}; }
+inline Floats swap_pairs(Floats a) {
+  return {_mm256_permute_ps(a.lo, 0xb1), _mm256_permute_ps(a.hi, 0xb1)};
+}
 // c0 c0 c1 c1 ... of 8 floats
 inline Floats load_doubled(const float* p) {
   const __m256 eight = _mm256_loadu_ps(p);
@@ -90,25 +106,41 @@ inline Floats load_int8(const int8_t* p) {
 }
 inline void store_half(uint16_t* p, Floats a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(a.lo, _MM_FROUND_TO_NEAREST_INT));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 8), _mm256_cvtps_ph(a.hi, _MM_FROUND_TO_NEAREST_INT));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + 8),
+                   _mm256_cvtps_ph(a.hi, _MM_FROUND_TO_NEAREST_INT));
 }
 inline void store_int8(int8_t* p, Ints a) {
   const __m256i shorts = _mm256_permute4x64_epi64(_mm256_packs_epi32(a.lo, a.hi), 0xd8);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(p),
-                   _mm_packs_epi16(_mm256_castsi256_si128(shorts), _mm256_extracti128_si256(shorts, 1)));
+  _mm_storeu_si128(
+      reinterpret_cast<__m128i*>(p),
+      _mm_packs_epi16(_mm256_castsi256_si128(shorts), _mm256_extracti128_si256(shorts, 1)));
 }
 
 inline Ints load(const int32_t* p) {
-  const auto at = [&](int i) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i)); };
+  const auto at = [&](int i) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i));
+  };
   return {at(0), at(8)};
 }
 inline Ints splat(int32_t a) { return {_mm256_set1_epi32(a), _mm256_set1_epi32(a)}; }
-inline Ints operator+(Ints a, Ints b) { return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)}; }
-inline Ints operator-(Ints a, Ints b) { return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)}; }
-inline Ints operator*(Ints a, Ints b) { return {_mm256_mullo_epi32(a.lo, b.lo), _mm256_mullo_epi32(a.hi, b.hi)}; }
-inline Ints operator&(Ints a, Ints b) { return {_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)}; }
-inline Ints operator|(Ints a, Ints b) { return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)}; }
-inline Ints operator^(Ints a, Ints b) { return {_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)}; }
+inline Ints operator+(Ints a, Ints b) {
+  return {_mm256_add_epi32(a.lo, b.lo), _mm256_add_epi32(a.hi, b.hi)};
+}
+inline Ints operator-(Ints a, Ints b) {
+  return {_mm256_sub_epi32(a.lo, b.lo), _mm256_sub_epi32(a.hi, b.hi)};
+}
+inline Ints operator*(Ints a, Ints b) {
+  return {_mm256_mullo_epi32(a.lo, b.lo), _mm256_mullo_epi32(a.hi, b.hi)};
+}
+inline Ints operator&(Ints a, Ints b) {
+  return {_mm256_and_si256(a.lo, b.lo), _mm256_and_si256(a.hi, b.hi)};
+}
+inline Ints operator|(Ints a, Ints b) {
+  return {_mm256_or_si256(a.lo, b.lo), _mm256_or_si256(a.hi, b.hi)};
+}
+inline Ints operator^(Ints a, Ints b) {
+  return {_mm256_xor_si256(a.lo, b.lo), _mm256_xor_si256(a.hi, b.hi)};
+}
 template <int N>
 inline Ints shift_left(Ints a) {
   return {_mm256_slli_epi32(a.lo, N), _mm256_slli_epi32(a.hi, N)};
@@ -122,8 +154,12 @@ inline Ints shift_right_signed(Ints a) {
   return {_mm256_srai_epi32(a.lo, N), _mm256_srai_epi32(a.hi, N)};
 }
 inline Floats to_float(Ints a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi32_ps(a.hi)}; }
-inline Ints to_int(Floats a) { return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)}; }  // nearest, ties to even
-inline Floats bits_to_float(Ints a) { return {_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)}; }
+inline Ints to_int(Floats a) {
+  return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)};
+}  // nearest, ties to even
+inline Floats bits_to_float(Ints a) {
+  return {_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)};
+}
 inline int32_t sum(Ints a) {
   const __m256i by8 = _mm256_add_epi32(a.lo, a.hi);
   const __m128i by4 = _mm_add_epi32(_mm256_castsi256_si128(by8), _mm256_extracti128_si256(by8, 1));
@@ -135,11 +171,12 @@ inline int32_t sum(Ints a) {
 inline Floats half_lanes(Ints a) {
   const Ints low = a & splat(0xffff);
   const __m256i shorts = _mm256_permute4x64_epi64(_mm256_packus_epi32(low.lo, low.hi), 0xd8);
-  return {_mm256_cvtph_ps(_mm256_castsi256_si128(shorts)), _mm256_cvtph_ps(_mm256_extracti128_si256(shorts, 1))};
+  return {_mm256_cvtph_ps(_mm256_castsi256_si128(shorts)),
+          _mm256_cvtph_ps(_mm256_extracti128_si256(shorts, 1))};
 }
 
-// acc += four byte products per lane; w unsigned and at most 127 (pairs of larger products would saturate 16 bits),
-// x the same four signed bytes in every lane.
+// acc += four byte products per lane; w unsigned and at most 127 (pairs of larger products would
+// saturate 16 bits), x the same four signed bytes in every lane.
 constexpr bool kDotTakesAllBytes = false;
 inline Ints dot_bytes(Ints acc, Ints w, const int8_t* x) {
   int32_t four;
@@ -154,7 +191,8 @@ inline Ints dot_signed_bytes(Ints acc, Ints w, const int8_t* x) {
   __builtin_memcpy(&four, x, 4);
   const __m256i xs = _mm256_set1_epi32(four), ones = _mm256_set1_epi16(1);
   const auto products = [&](__m256i ws) {
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(ws), _mm256_sign_epi8(xs, ws)), ones);
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(_mm256_abs_epi8(ws), _mm256_sign_epi8(xs, ws)),
+                             ones);
   };
   return {_mm256_add_epi32(acc.lo, products(w.lo)), _mm256_add_epi32(acc.hi, products(w.hi))};
 }
@@ -163,7 +201,8 @@ inline Ints dot_shorts(Ints acc, Ints w, const int16_t* x) {
   int32_t two;
   __builtin_memcpy(&two, x, 4);
   const __m256i xs = _mm256_set1_epi32(two);
-  return {_mm256_add_epi32(acc.lo, _mm256_madd_epi16(w.lo, xs)), _mm256_add_epi32(acc.hi, _mm256_madd_epi16(w.hi, xs))};
+  return {_mm256_add_epi32(acc.lo, _mm256_madd_epi16(w.lo, xs)),
+          _mm256_add_epi32(acc.hi, _mm256_madd_epi16(w.hi, xs))};
 }
 
 // Rows r .. r + 7 of 16 bytes each, dword i of all of them in out[i].
@@ -175,8 +214,10 @@ inline void load_eight_rows(const uint8_t* p, size_t stride, __m256i out[4]) {
     };
     z[r] = _mm256_inserti128_si256(_mm256_castsi128_si256(at(r)), at(r + 4), 1);
   }
-  const __m256i low01 = _mm256_unpacklo_epi32(z[0], z[1]), low23 = _mm256_unpacklo_epi32(z[2], z[3]);
-  const __m256i high01 = _mm256_unpackhi_epi32(z[0], z[1]), high23 = _mm256_unpackhi_epi32(z[2], z[3]);
+  const __m256i low01 = _mm256_unpacklo_epi32(z[0], z[1]),
+                low23 = _mm256_unpacklo_epi32(z[2], z[3]);
+  const __m256i high01 = _mm256_unpackhi_epi32(z[0], z[1]),
+                high23 = _mm256_unpackhi_epi32(z[2], z[3]);
   out[0] = _mm256_unpacklo_epi64(low01, low23);
   out[1] = _mm256_unpackhi_epi64(low01, low23);
   out[2] = _mm256_unpacklo_epi64(high01, high23);
@@ -198,8 +239,8 @@ inline Ints gather_dwords(const uint8_t* p, size_t stride) {
 // Bits 4 i .. 4 i + 3 of each lane become bit 4 of its four bytes.
 template <int I>
 inline Ints spread_fifth_bits(Ints a) {
-  const __m256i pick = _mm256_add_epi8(_mm256_set_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0, 0x0c0c0c0c, 0x08080808,
-                                                        0x04040404, 0),
+  const __m256i pick = _mm256_add_epi8(_mm256_set_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0,
+                                                        0x0c0c0c0c, 0x08080808, 0x04040404, 0),
                                        _mm256_set1_epi8(I / 2));
   const __m256i bit = _mm256_set1_epi32(I % 2 == 0 ? 0x08040201 : static_cast<int>(0x80402010u));
   const __m256i fifth = _mm256_set1_epi8(0x10);
@@ -211,5 +252,6 @@ inline Ints spread_fifth_bits(Ints a) {
 }
 
 constexpr size_t kTokenTile = 4;  // tokens whose sums stay close to registers
-constexpr int kScoreRows = 4, kScoreTiles = 1;  // attention: rows by tiles of 16 positions in registers
-constexpr int kMixRows = 4, kMixVectors = 1;    // and rows by vectors of values
+constexpr int kScoreRows = 4,
+              kScoreTiles = 1;  // attention: rows by tiles of 16 positions in registers
+constexpr int kMixRows = 4, kMixVectors = 1;  // and rows by vectors of values

@@ -1,4 +1,5 @@
-// The 16 virtual lanes on AVX-512: one register each. Included inside an unnamed namespace of an instruction-set file.
+// The 16 virtual lanes on AVX-512: one register each. Included inside an unnamed namespace of an
+// instruction-set file.
 
 struct Floats {
   __m512 v;
@@ -10,16 +11,22 @@ struct Ints {
 inline __mmask16 first_lanes(size_t n) { return static_cast<__mmask16>((1u << n) - 1); }
 
 inline Floats load(const float* p) { return {_mm512_loadu_ps(p)}; }
-inline Floats load_first(const float* p, size_t n) { return {_mm512_maskz_loadu_ps(first_lanes(n), p)}; }
+inline Floats load_first(const float* p, size_t n) {
+  return {_mm512_maskz_loadu_ps(first_lanes(n), p)};
+}
 inline void store(float* p, Floats a) { _mm512_storeu_ps(p, a.v); }
-inline void store_first(float* p, Floats a, size_t n) { _mm512_mask_storeu_ps(p, first_lanes(n), a.v); }
+inline void store_first(float* p, Floats a, size_t n) {
+  _mm512_mask_storeu_ps(p, first_lanes(n), a.v);
+}
 inline Floats splat(float a) { return {_mm512_set1_ps(a)}; }
 inline Floats operator+(Floats a, Floats b) { return {_mm512_add_ps(a.v, b.v)}; }
 inline Floats operator-(Floats a, Floats b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline Floats operator*(Floats a, Floats b) { return {_mm512_mul_ps(a.v, b.v)}; }
 inline Floats operator/(Floats a, Floats b) { return {_mm512_div_ps(a.v, b.v)}; }
 inline Floats fma(Floats a, Floats b, Floats c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-inline Floats fnma(Floats a, Floats b, Floats c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }  // c - a b
+inline Floats fnma(Floats a, Floats b, Floats c) {
+  return {_mm512_fnmadd_ps(a.v, b.v, c.v)};
+}  // c - a b
 inline Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline Floats min(Floats a, Floats b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline Floats abs(Floats a) { return {_mm512_abs_ps(a.v)}; }
@@ -53,10 +60,12 @@ inline Floats load_bfloat16(const uint16_t* p) {
   return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16))};
 }
 inline Floats load_int8(const int8_t* p) {
-  return {_mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
+  return {_mm512_cvtepi32_ps(
+      _mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p))))};
 }
 inline void store_half(uint16_t* p, Floats a) {
-  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p),
+                      _mm512_cvtps_ph(a.v, _MM_FROUND_TO_NEAREST_INT));
 }
 inline void store_int8(int8_t* p, Ints a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm512_cvtsepi32_epi8(a.v));
@@ -117,8 +126,10 @@ inline void load_rows(const uint8_t* p, size_t stride, Ints out[4]) {
     rows = _mm512_inserti32x4(rows, at(r + 8), 2);
     z[r] = _mm512_inserti32x4(rows, at(r + 12), 3);
   }
-  const __m512i low01 = _mm512_unpacklo_epi32(z[0], z[1]), low23 = _mm512_unpacklo_epi32(z[2], z[3]);
-  const __m512i high01 = _mm512_unpackhi_epi32(z[0], z[1]), high23 = _mm512_unpackhi_epi32(z[2], z[3]);
+  const __m512i low01 = _mm512_unpacklo_epi32(z[0], z[1]),
+                low23 = _mm512_unpacklo_epi32(z[2], z[3]);
+  const __m512i high01 = _mm512_unpackhi_epi32(z[0], z[1]),
+                high23 = _mm512_unpackhi_epi32(z[2], z[3]);
   out[0].v = _mm512_unpacklo_epi64(low01, low23);
   out[1].v = _mm512_unpackhi_epi64(low01, low23);
   out[2].v = _mm512_unpacklo_epi64(high01, high23);
@@ -127,17 +138,20 @@ inline void load_rows(const uint8_t* p, size_t stride, Ints out[4]) {
 // Lane r is the dword at p + r * stride.
 inline Ints gather_dwords(const uint8_t* p, size_t stride) {
   const __m512i lane = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
-  return {_mm512_i32gather_epi32(_mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int>(stride))), p, 1)};
+  return {_mm512_i32gather_epi32(
+      _mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int>(stride))), p, 1)};
 }
 // Bits 4 i .. 4 i + 3 of each lane become bit 4 of its four bytes.
 template <int I>
 inline Ints spread_fifth_bits(Ints a) {
-  const __m512i table = _mm512_set_epi32(0x10101010, 0x10101000, 0x10100010, 0x10100000, 0x10001010, 0x10001000,
-                                         0x10000010, 0x10000000, 0x00101010, 0x00101000, 0x00100010, 0x00100000,
-                                         0x00001010, 0x00001000, 0x00000010, 0x00000000);
+  const __m512i table =
+      _mm512_set_epi32(0x10101010, 0x10101000, 0x10100010, 0x10100000, 0x10001010, 0x10001000,
+                       0x10000010, 0x10000000, 0x00101010, 0x00101000, 0x00100010, 0x00100000,
+                       0x00001010, 0x00001000, 0x00000010, 0x00000000);
   return {_mm512_permutexvar_epi32(_mm512_srli_epi32(a.v, 4 * I), table)};
 }
 
 constexpr size_t kTokenTile = 8;  // tokens whose sums stay in registers
-constexpr int kScoreRows = 6, kScoreTiles = 2;  // attention: rows by tiles of 16 positions in registers
-constexpr int kMixRows = 6, kMixVectors = 4;    // and rows by vectors of values
+constexpr int kScoreRows = 6,
+              kScoreTiles = 2;  // attention: rows by tiles of 16 positions in registers
+constexpr int kMixRows = 6, kMixVectors = 4;  // and rows by vectors of values
