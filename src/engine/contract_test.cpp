@@ -81,7 +81,8 @@ class Strangers {
 
 // Logits of every token from position way.cached on. [T - cached, V]
 std::vector<float> logits_of(const Model& model, const std::vector<Token>& tokens, const Way& way) {
-  auto engine = engine_of(model, way, tokens.size() + 8);
+  constexpr size_t kLeast = 64;  // the strangers' past
+  auto engine = engine_of(model, way, std::max(tokens.size() + 8, kLeast));
   std::vector<float> logits, all;
   for (size_t i = 0; i < way.requests_before; ++i) {
     Sequence other = *engine->new_sequence();

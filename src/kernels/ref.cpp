@@ -205,7 +205,7 @@ Scale block_scale(const float* x, size_t count) {
 // absmax * (127 / absmax) may round to a little more than 127. Of what is no number: the least, as
 // x86's packing makes it.
 int8_t round_to_int8(float x) {
-  return std::fabs(x) < 127.5f ? static_cast<int8_t>(std::nearbyint(x)) : int8_t{-128};
+  return static_cast<int8_t>(x >= -127 ? std::nearbyint(x) : -127.0f);
 }
 
 void quantize32(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum,

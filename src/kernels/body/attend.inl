@@ -88,7 +88,7 @@ struct KvQ8_0 {
     for (size_t i = 0; i < n; i += kLanes) {
       const size_t count = n - i < kLanes ? n - i : kLanes;
       int8_t sixteen[kLanes];
-      store_int8(sixteen, to_int(load_first(x + i, count) * splat(inverse)));
+      store_int8(sixteen, to_int8_range(load_first(x + i, count), splat(inverse)));
       for (size_t j = 0; j < count; ++j) q[(i + j) * step] = sixteen[j];
     }
     return tiny ? 0.0f : absmax / 127.0f;

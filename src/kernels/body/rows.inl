@@ -23,14 +23,20 @@ inline Floats exp(Floats x) {
   return zero_below(p * power, x, splat(kExpLow));
 }
 
+// x * inverse, which lies in -127 .. 127, as integers; what is no number becomes -127.
+inline Ints to_int8_range(Floats x, Floats inverse) { return to_int(max(x * inverse, splat(-127.0f))); }
+
+// The largest magnitude so far; x may hold what is no number, `most` does not.
+inline Floats max_abs(Floats x, Floats most) { return max(abs(x), most); }
+
 inline void quantize32(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum,
                        int16_t* sum32) {
   for (size_t b = 0; b < count / 32; ++b, x += 32, q += 32) {
     const Floats x0 = load(x), x1 = load(x + 16);
-    const float absmax = fold_max(max(abs(x0), abs(x1)));
+    const float absmax = fold_max(max_abs(x0, max_abs(x1, splat(0.0f))));
     const bool tiny = absmax < kTinyBlock;
     const Floats inverse = splat(tiny ? 0.0f : 127.0f / absmax);
-    const Ints q0 = to_int(x0 * inverse), q1 = to_int(x1 * inverse);
+    const Ints q0 = to_int8_range(x0, inverse), q1 = to_int8_range(x1, inverse);
     store_int8(q, q0);
     store_int8(q + 16, q1);
     const int32_t total = sum(q0 + q1);
@@ -45,13 +51,13 @@ inline void quantize256(const float* x, size_t count, int8_t* q, float* scale, i
                         int16_t* sum32) {
   for (size_t b = 0; b < count / 256; ++b, x += 256, q += 256) {
     Floats most = splat(0.0f);
-    for (size_t i = 0; i < 256; i += kLanes) most = max(most, abs(load(x + i)));
+    for (size_t i = 0; i < 256; i += kLanes) most = max_abs(load(x + i), most);
     const float absmax = fold_max(most);
     const bool tiny = absmax < kTinyBlock;
     const Floats inverse = splat(tiny ? 0.0f : 127.0f / absmax);
     scale[b * kLanes] = tiny ? 0.0f : absmax / 127.0f;
     for (size_t i = 0; i < 16; ++i) {
-      const Ints sixteen = to_int(load(x + 16 * i) * inverse);
+      const Ints sixteen = to_int8_range(load(x + 16 * i), inverse);
       store_int8(q + 16 * i, sixteen);
       sum16[16 * b + i] = static_cast<int16_t>(sum(sixteen));
     }
