@@ -156,7 +156,7 @@ std::string flipped(const std::string& whole, size_t header, uint64_t turn) {
 TEST(Hostile, FlippedBits) {
   const Format formats[] = {Format::kQ4_1, Format::kF32, Format::kQ4_K,
                             Format::kQ8_0, Format::kF16, Format::kQ6_K};
-  const uint64_t turns = HOB_SANITIZED ? 200 : 500;
+  const uint64_t turns = 500;
   Counts counts;
   for (const Format format : formats) {
     const std::string whole = test::tiny_model(small_of(format));
