@@ -410,6 +410,18 @@ TEST(Create, ALongContextIsCappedUntilAskedFor) {
   EXPECT_TRUE(sequence || sequence.error().kind == ErrorKind::kTooLarge);
 }
 
+TEST(KvCache, WhatMemoryCannotHoldIsRefused) {
+  for (const size_t positions : {(size_t{1} << 32) + 1, size_t{1} << 60, SIZE_MAX - 100}) {
+    const auto cache = KvCache::allocate(*tiny(), KvFormat::kF32, positions);
+    ASSERT_FALSE(cache);
+    EXPECT_EQ(cache.error().kind, ErrorKind::kTooLarge);
+    EXPECT_THAT(cache.error().message, HasSubstr(std::to_string(positions)));
+  }
+  const auto cache = KvCache::allocate(*tiny(), KvFormat::kQ8_0, 33);
+  ASSERT_TRUE(cache);
+  EXPECT_EQ(cache->positions(), 48u);  // whole tiles
+}
+
 // Engines share nothing that is written to.
 TEST(Engines, RunSideBySide) {
   const auto prompt = some_tokens(20, test::tiny_vocabulary());

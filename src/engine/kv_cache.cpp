@@ -6,8 +6,17 @@ Result<KvCache> KvCache::allocate(const models::Transformer& model, KvFormat for
                                   size_t positions) {
   KvCache cache;
   cache.layers_ = model.cache_layout(format, positions);
+  // Within these a layer's size cannot overflow (heads and their size are bounded at load), nor can
+  // the sum.
+  constexpr size_t kMostPositions = size_t{1} << 32, kMostBytes = size_t{1} << 60;
   size_t bytes = 0;
-  for (const ops::KvLayer& layer : cache.layers_) bytes += layer.bytes();
+  for (const ops::KvLayer& layer : cache.layers_) {
+    if (positions > kMostPositions || layer.bytes() > kMostBytes - bytes) {
+      return fail(ErrorKind::kTooLarge, "a cache of {} positions is more than memory can hold",
+                  positions);
+    }
+    bytes += layer.bytes();
+  }
   HOB_TRY(cache.memory_, Storage::allocate(bytes, "the key/value cache"));
   std::byte* next = cache.memory_.data();
   for (ops::KvLayer& layer : cache.layers_) {
