@@ -1,8 +1,7 @@
 // IEEE half (F16) and bfloat16 (BF16) to and from float, in plain integer arithmetic.
 //
-// Rounding is to nearest, ties to even, denormals kept, NaN stays NaN: what the F16C and AVX-512
-// BF16 conversions do (the latter flushes denormals; the kernels that use it say so). The kernels
-// use instructions; this is the definition.
+// Rounding is to nearest, ties to even, denormals kept, NaN stays NaN: what the F16C conversions
+// do. The kernels use instructions; this is the definition.
 #pragma once
 
 #include <bit>

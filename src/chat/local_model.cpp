@@ -104,6 +104,10 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(const std::string& path,
     HOB_TRY(chat_template, text::ChatTemplate::compile(std::move(source), &tokenizer));
   }
   HOB_TRY(auto model, models::load(file));
+  if (model->spec.vocabulary > tokenizer.size()) {
+    return fail(ErrorKind::kCorrupt, "{}: tensor 'token_embd.weight' has {} rows for {} tokens",
+                path, model->spec.vocabulary, tokenizer.size());
+  }
   HOB_TRY(auto engine, engine::Engine::create(std::move(model), options));
   auto ends = tokenizer.end_tokens();
   return std::unique_ptr<LocalModel>(new LocalModel(std::unique_ptr<Impl>(
@@ -117,14 +121,7 @@ LocalModel::~LocalModel() = default;
 Result<std::vector<Token>> LocalModel::encode(const std::vector<Message>& messages,
                                               bool raw) const {
   HOB_TRY(auto tokens, impl_->encode(messages, raw));
-  if (tokens.empty()) return fail(ErrorKind::kInvalid, "the prompt is empty");
-  const size_t context = impl_->engine->context();
-  if (tokens.size() > context) {
-    return fail(
-        ErrorKind::kTooLarge,
-        "the prompt is {} tokens long and the context holds {}: shorten it or raise --context",
-        tokens.size(), context);
-  }
+  HOB_TRY_VOID(impl_->engine->check_prompt(tokens));
   return tokens;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <system_error>
 
 #include "kernels/registry.h"
 #include "os/cpu.h"
@@ -40,7 +41,12 @@ Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<const models::Tra
     return fail(ErrorKind::kInvalid, "context = {} exceeds the {} positions that {} was made for",
                 options.context, model->spec.context, model->file->path());
   }
-  std::unique_ptr<Engine> engine(new Engine(std::move(model), options, *table));
+  std::unique_ptr<Engine> engine;
+  try {
+    engine.reset(new Engine(std::move(model), options, *table));
+  } catch (const std::system_error& error) {
+    return fail(ErrorKind::kTooLarge, "cannot start {} threads: {}", options.threads, error.what());
+  }
   HOB_TRY(engine->run_, engine->model_->make_run(engine->ctx_, engine->chunk_));
   return engine;
 }
@@ -130,16 +136,20 @@ void Engine::run_chunk(std::span<const Slice> pieces, std::vector<float>& logits
   model_->logits(*run_, wanted, Matrix(logits.data() + before, wanted.size(), vocabulary));
 }
 
+Result<> Engine::check_prompt(std::span<const Token> prompt) const {
+  if (prompt.empty()) return fail(ErrorKind::kInvalid, "the prompt is empty");
+  if (prompt.size() >= context_) {
+    return fail(ErrorKind::kTooLarge,
+                "the prompt is {} tokens long; the context of {} has room for {} and the reply: "
+                "shorten the prompt or raise --context (the model was made for {})",
+                prompt.size(), context_, context_ - 1, model_->spec.context);
+  }
+  return {};
+}
+
 Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
                                    const std::function<bool(const Sampled&)>& on_token) {
-  if (request.prompt.empty()) return fail(ErrorKind::kInvalid, "the prompt is empty");
-  if (request.prompt.size() >= context_) {
-    return fail(
-        ErrorKind::kTooLarge,
-        "the prompt is {} tokens long, the context has room for {} and one more for the reply: "
-        "shorten the prompt or ask for a longer context (the model was made for {})",
-        request.prompt.size(), context_ - 1, model_->spec.context);
-  }
+  HOB_TRY_VOID(check_prompt(request.prompt));
   if (const auto complaints = request.sampler.complaints(model_->spec.vocabulary);
       !complaints.empty()) {
     return fail(ErrorKind::kInvalid, "{}", fmt::join(complaints, "; "));

@@ -92,6 +92,10 @@ class Engine {
   // error and changes nothing.
   Result<> run(std::span<const Slice> slices, std::vector<float>& logits);
 
+  // Whether generate() would take it: not empty, and with room for at least one token of reply.
+  // Otherwise an error with both numbers.
+  Result<> check_prompt(std::span<const Token> prompt) const;
+
   // Prefills, samples and streams one reply. `on_token` sees each reply token; returning false ends
   // the reply with kStopped. A prompt that does not fit is refused with both numbers.
   Result<Generated> generate(Sequence& sequence, const Request& request,

@@ -252,22 +252,25 @@ TEST_F(Generate, CancellationIsLookedAtBetweenPromptChunks) {
   EXPECT_TRUE(a.usage.finish == Finish::kStopped || a.usage.finish == Finish::kContextFull);
 }
 
-// NaN weights: no logit is a number, and the sampler says so.
+// NaN weights: no logit is a number, and the sampler says so, whether the head multiplies floats or
+// activations rounded to int8.
 TEST(GenerateNothing, LogitsThatAreNoNumbersAreAnError) {
-  auto engine =
-      engine_of({}, test::load({.without = {"output_norm.weight"}, .also = [](gguf::Writer& w) {
-                                  const std::vector<float> bad(64, NAN);
-                                  w.add_tensor("output_norm.weight", quant::Format::kF32, {64},
-                                               std::span<const float>(bad));
-                                }}));
-  Sequence s = *engine->new_sequence();
-  const std::vector<Token> prompt = {1, 2, 3};
-  for (const double temperature : {0.0, 1.0}) {
-    const auto generated =
-        engine->generate(s, {.prompt = prompt, .sampler = {.temperature = temperature}},
-                         [](const Sampled&) { return true; });
-    ASSERT_FALSE(generated);
-    EXPECT_THAT(generated.error().message, testing::Not(HasSubstr("\n")));
+  for (const quant::Format format : {quant::Format::kF32, quant::Format::kQ8_0}) {
+    const auto with_nan = [](gguf::Writer& w) {
+      const std::vector<float> bad(64, NAN);
+      w.add_tensor("output_norm.weight", quant::Format::kF32, {64}, std::span<const float>(bad));
+    };
+    auto engine = engine_of(
+        {}, test::load({.format = format, .without = {"output_norm.weight"}, .also = with_nan}));
+    Sequence s = *engine->new_sequence();
+    const std::vector<Token> prompt = {1, 2, 3};
+    for (const double temperature : {0.0, 1.0}) {
+      const auto generated =
+          engine->generate(s, {.prompt = prompt, .sampler = {.temperature = temperature}},
+                           [](const Sampled&) { return true; });
+      ASSERT_FALSE(generated) << quant::traits(format).name;
+      EXPECT_THAT(generated.error().message, testing::Not(HasSubstr("\n")));
+    }
   }
 }
 

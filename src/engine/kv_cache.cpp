@@ -17,7 +17,9 @@ Result<KvCache> KvCache::allocate(const models::Transformer& model, KvFormat for
     }
     bytes += layer.bytes();
   }
-  HOB_TRY(cache.memory_, Storage::allocate(bytes, "the key/value cache"));
+  // Small pages: each head's keys and values lie far apart, and a short conversation should not
+  // commit (and zero) two megabytes for each of them.
+  HOB_TRY(cache.memory_, Storage::allocate(bytes, "the key/value cache", os::Pages::kSmall));
   std::byte* next = cache.memory_.data();
   for (ops::KvLayer& layer : cache.layers_) {
     layer.data = next;

@@ -125,7 +125,7 @@ Token choose(const Input& in, std::span<const float> scores, SamplerState& state
 void add_logprobs(std::span<const float> logits, size_t alternatives, Candidates& scratch,
                   Sampled& sampled) {
   const double normaliser = log_of_sum(logits);
-  const auto logprob = [&](float logit) { return static_cast<float>(logit - normaliser); };
+  const auto logprob = [&](float logit) { return static_cast<float>(tame(logit) - normaliser); };
   sampled.logprob = logprob(logits[sampled.token]);
   if (alternatives == 0) return;
   take_top_k(scratch, logits, alternatives);

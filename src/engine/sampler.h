@@ -2,8 +2,8 @@
 //
 // Order: logit bias, penalties (repetition, frequency, presence), DRY, top-k, typical, top-p,
 // min-p, XTC, temperature, draw. Temperature 0 is greedy: the best score after bias, penalties and
-// DRY, ties to the lowest id; what only narrows the choice does not run then. Mirostat 2 replaces
-// everything between temperature and the draw.
+// DRY, ties to the lowest id; what only narrows the choice does not run then. Mirostat 2 takes
+// the place of top-k to XTC, and cuts after temperature.
 //
 // The same bits everywhere: probabilities are whole multiples of 2^-40 of the likeliest one's
 // (engine/sampler_steps.h), so sums have no order, and exp and log are our own

@@ -24,10 +24,6 @@ constexpr float kLargest = std::numeric_limits<float>::max();
 // use vectors.
 constexpr size_t kLanes = 16;
 
-float tame(float score) {  // NaN is -inf, +inf the largest float
-  return score < kLargest ? score : score == score ? kLargest : -kInfinity;
-}
-
 float highest(std::span<const float> scores) {
   std::array<float, kLanes> lanes;
   lanes.fill(-kInfinity);

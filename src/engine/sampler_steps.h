@@ -18,6 +18,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <span>
@@ -72,7 +73,7 @@ struct SamplerState {
   Candidates candidates;
   std::vector<float> adjusted;   // [V] scores after the adjusting steps
   std::vector<uint32_t> counts;  // [V] how often each token occurred; zero between calls
-  std::vector<float> keys;       // one per candidate, for keep_heaviest
+  std::vector<float> keys;       // one per candidate, for keep_up_to
   double mirostat_mu = 0;
 };
 
@@ -88,6 +89,13 @@ void penalise_repeats(std::span<float> scores, std::span<const Token> history,
 // sequence breaker.
 void penalise_continued_repeats(std::span<float> scores, std::span<const Token> history,
                                 const SamplerOptions& options);
+
+// NaN is -inf, +inf the largest float.
+inline float tame(float score) {
+  constexpr float kLargest = std::numeric_limits<float>::max();
+  if (score < kLargest) return score;
+  return score == score ? kLargest : -std::numeric_limits<float>::infinity();
+}
 
 // --- from scores to candidates -----------------------------------------------------------------
 // The first of the highest scores; none where no score is above -inf.

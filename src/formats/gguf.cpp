@@ -101,8 +101,8 @@ size_t printable_sequence(std::string_view bytes) {
   constexpr std::array<uint32_t, 5> kLeast = {0, 0, 0xa0, 0x800, 0x10000};
   if (code < kLeast[length] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff)) return 0;
   // Line and paragraph separators, and the marks that reorder text, could forge what a person sees.
-  const bool reorders = code == 0x200e || code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
-                        (code >= 0x2066 && code <= 0x2069);
+  const bool reorders = code == 0x061c || code == 0x200e || code == 0x200f ||
+                        (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
   return reorders ? 0 : length;
 }
 

@@ -197,13 +197,14 @@ struct Scale {
   float scale, inverse;
 };
 Scale block_scale(const float* x, size_t count) {
-  float absmax = 0;
-  for (size_t i = 0; i < count; ++i) absmax = std::fmax(absmax, std::fabs(x[i]));
+  uint32_t bits = 0;  // of the largest magnitude: NaN above infinity above all else
+  for (size_t i = 0; i < count; ++i)
+    bits = std::max(bits, std::bit_cast<uint32_t>(std::fabs(x[i])));
+  const float absmax = std::bit_cast<float>(bits);
   if (absmax < kTinyBlock) return {0, 0};
   return {absmax / 127.0f, 127.0f / absmax};
 }
-// absmax * (127 / absmax) may round to a little more than 127. Of what is no number: the least, as
-// x86's packing makes it.
+// What is no number becomes -127: -128 would be too much for AVX2's signed product.
 int8_t round_to_int8(float x) {
   return static_cast<int8_t>(x >= -127 ? std::nearbyint(x) : -127.0f);
 }
@@ -246,10 +247,6 @@ void rmsnorm(float* y, const float* x, const float* weight, size_t count, float 
     squares.v[i % kLanes] = std::fmaf(x[i], x[i], squares.v[i % kLanes]);
   const float scale = 1.0f / std::sqrt(fold(squares) / static_cast<float>(count) + eps);
   for (size_t i = 0; i < count; ++i) y[i] = x[i] * scale * weight[i];
-}
-
-void add(float* y, const float* x, size_t count) {
-  for (size_t i = 0; i < count; ++i) y[i] = y[i] + x[i];
 }
 
 // 2^n p(r) with n = round(x log2 e), r = x - n ln 2; zero below -87 (and for NaN), limited
@@ -433,7 +430,6 @@ constinit const Table kRefTable = {
     .quantize32 = quantize32,
     .quantize256 = quantize256,
     .rmsnorm = rmsnorm,
-    .add = add,
     .silu_mul = silu_mul,
     .rope = rope,
     .probe_int8 = probe_int8,

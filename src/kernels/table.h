@@ -22,7 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "quant/format.h"
+#include "quant/format_id.h"
 
 namespace hob::kernels {
 
@@ -63,11 +63,12 @@ struct GemmArgs {
   std::byte* scratch = nullptr;  // gemm_scratch_bytes(K), aligned to 64, this thread's own
 };
 
-// Upper bound over formats and tables of what one gemm call needs.
+// Upper bound over formats and tables of what one gemm call needs: 16 rows unpacked, and a copy of
+// them as they were. Per 32 columns; body/gemm_int.inl proves it.
+inline constexpr size_t kScratchPer32 = 1408;
 constexpr size_t gemm_scratch_bytes(size_t K) {
-  // Q6_K, the widest: 256 weights and their scales of 16 rows, and a copy of a small tensor's rows.
-  constexpr size_t kPerBlock32 = 1408, kFixed = 4096;
-  return kFixed + (K / 32 + 16) * kPerBlock32;
+  constexpr size_t kFixed = 4096;
+  return kFixed + (K / 32 + 16) * kScratchPer32;
 }
 
 enum class KvFormat : uint8_t { kF32, kF16, kBF16, kQ8_0 };
@@ -83,7 +84,7 @@ inline constexpr size_t kSegment = 256;
 // [position][K/32].
 inline constexpr size_t kKvQ8Block = 32;
 
-// One key/value head's cache. Scales are null but for Q8_0.
+// One key/value head's cache. Scales are for Q8_0 only.
 struct KvHead {
   void* k = nullptr;
   float* k_scale = nullptr;
@@ -147,8 +148,6 @@ struct Table {
 
   // y = x * (1 / sqrt(fold(lanes of x * x) / count + eps)) * weight
   void (*rmsnorm)(float* y, const float* x, const float* weight, size_t count, float eps);
-  // y += x
-  void (*add)(float* y, const float* x, size_t count);
   // gate = gate / (1 + exp(-gate)) * up, in place
   void (*silu_mul)(float* gate, const float* up, size_t count);
   // Rotates the first `rotary` of head_dim floats of each of n_heads heads, in place: with c and s

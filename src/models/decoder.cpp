@@ -134,6 +134,10 @@ Result<AttentionSpec> read_attention(const gguf::File& file, const Keys& keys, s
                 a.n_heads, keys("attention.head_count_kv"), a.n_kv_heads);
   }
   HOB_TRY(a.head_dim, keys.size_or("attention.key_length", width / a.n_heads, kMostHeads));
+  if (a.n_heads * a.head_dim > kMostWidth) {
+    return fail(ErrorKind::kCorrupt, "{}: {} heads of {} are wider than {}", file.path(), a.n_heads,
+                a.head_dim, kMostWidth);
+  }
   HOB_TRY(const size_t value_dim, keys.size_or("attention.value_length", a.head_dim, kMostHeads));
   if (value_dim != a.head_dim) {
     return fail(ErrorKind::kUnsupported, "{}: {} = {} differs from the key length {}", file.path(),

@@ -18,7 +18,6 @@ class Operand {
   // Takes new values [M,K]; the int8 forms are forgotten. The view must stay valid through the
   // products.
   void set(const Matrix& x);
-  const Matrix& values() const { return x_; }
 
  private:
   friend void linear(Ctx&, Operand&, std::initializer_list<struct Product>);

@@ -34,8 +34,9 @@ uint32_t detect() {
   const uint64_t xcr0 = read_xcr0();
   constexpr uint64_t kYmm = 0x6, kZmm = 0xe6, kTiles = 0x60000;
   if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return 0;
+  constexpr unsigned kAvx2Set = bit_AVX2 | bit_BMI | bit_BMI2;
   uint32_t features = 0;
-  if (fma && f16c && (b & bit_AVX2) && (xcr0 & kYmm) == kYmm) features |= kAvx2;
+  if (fma && f16c && (b & kAvx2Set) == kAvx2Set && (xcr0 & kYmm) == kYmm) features |= kAvx2;
   const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
   if ((features & kAvx2) && (b & avx512) == avx512 && (xcr0 & kZmm) == kZmm) {
     features |= kAvx512;

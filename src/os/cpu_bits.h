@@ -7,7 +7,7 @@
 namespace hob::os {
 
 enum CpuFeature : uint32_t {
-  kAvx2 = 1u << 0,    // with FMA and F16C
+  kAvx2 = 1u << 0,    // with FMA, F16C, BMI1 and BMI2
   kAvx512 = 1u << 1,  // F, BW, DQ, VL
   kAvx512Vnni = 1u << 2,
   kAvx512Bf16 = 1u << 3,

@@ -78,10 +78,6 @@ MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-void MappedFile::prefetch() const {
-  if (data_) ::madvise(const_cast<std::byte*>(data_), size_, MADV_WILLNEED);
-}
-
 Result<std::string> read_all(int fd) {
   std::string text;
   char buffer[1 << 16];

@@ -23,8 +23,6 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
-  // Starts reading the file in the background, for weights that are about to be needed.
-  void prefetch() const;
 
  private:
   const std::byte* data_ = nullptr;

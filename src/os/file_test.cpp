@@ -44,7 +44,6 @@ TEST_F(File, MapsWhatWasWritten) {
   ASSERT_TRUE(file);
   EXPECT_EQ(text_of(*file), content);
   EXPECT_EQ(file->path(), at("x"));
-  file->prefetch();
 }
 
 TEST_F(File, MapsAnEmptyFile) {
@@ -52,7 +51,6 @@ TEST_F(File, MapsAnEmptyFile) {
   const auto file = MappedFile::open(at("x"));
   ASSERT_TRUE(file);
   EXPECT_TRUE(file->bytes().empty());
-  file->prefetch();
 }
 
 TEST_F(File, MapsALargeSparseFile) {

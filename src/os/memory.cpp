@@ -11,14 +11,14 @@ namespace {
 constexpr size_t kHugePage = size_t{2} << 20;
 }
 
-Result<std::byte*> reserve_pages(size_t bytes, const char* purpose) {
+Result<std::byte*> reserve_pages(size_t bytes, const char* purpose, Pages pages) {
   void* address = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (address == MAP_FAILED) {
     return fail(ErrorKind::kTooLarge, "cannot reserve {:.1f} MiB for {}: {}",
                 static_cast<double>(bytes) / (1 << 20), purpose, std::strerror(errno));
   }
-  if (bytes >= kHugePage) ::madvise(address, bytes, MADV_HUGEPAGE);
+  if (pages == Pages::kHuge && bytes >= kHugePage) ::madvise(address, bytes, MADV_HUGEPAGE);
   return static_cast<std::byte*>(address);
 }
 

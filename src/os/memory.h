@@ -9,7 +9,9 @@
 namespace hob::os {
 
 // `bytes` of zeroed page-aligned memory, with huge pages asked for. The error names `purpose`.
-Result<std::byte*> reserve_pages(size_t bytes, const char* purpose);
+// Small: memory is committed as it is touched, not 2 MiB at a time.
+enum class Pages { kHuge, kSmall };
+Result<std::byte*> reserve_pages(size_t bytes, const char* purpose, Pages pages = Pages::kHuge);
 // Accepts what reserve_pages gave, or null.
 void release_pages(std::byte* data, size_t bytes);
 

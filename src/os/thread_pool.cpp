@@ -2,6 +2,7 @@
 // with the pool. thread_pool.h has the protocol of waiting and waking.
 #include "os/thread_pool.h"
 
+#include <algorithm>
 #include <chrono>
 
 #if defined(__x86_64__)
@@ -29,10 +30,18 @@ constexpr int kSpins = 50;
 }  // namespace
 
 ThreadPool::ThreadPool(int size) {
-  for (int i = 1; i < size; ++i) workers_.emplace_back([this, i] { work(i); });
+  workers_.reserve(static_cast<size_t>(std::max(size - 1, 0)));
+  try {
+    for (int i = 1; i < size; ++i) workers_.emplace_back([this, i] { work(i); });
+  } catch (...) {  // the system starts no more: those that run must not be left waiting
+    stop();
+    throw;
+  }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { stop(); }
+
+void ThreadPool::stop() {
   stopping_.store(true);
   generation_.fetch_add(1);
   wake_sleepers();

@@ -66,6 +66,7 @@ class ThreadPool {
   using Call = void (*)(const void* function, int index);
   void run_erased(Call call, const void* function);
   void work(int index);
+  void stop();
   template <class Done>
   void wait_until(const Done& done);
   void wake_sleepers();

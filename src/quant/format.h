@@ -11,22 +11,9 @@
 #include <span>
 #include <string_view>
 
-namespace hob::quant {
+#include "quant/format_id.h"
 
-enum class Format : uint8_t {
-  kF32,
-  kF16,
-  kBF16,
-  kQ4_0,
-  kQ4_1,
-  kQ5_0,
-  kQ5_1,
-  kQ8_0,
-  kQ4_K,
-  kQ5_K,
-  kQ6_K,
-};
-inline constexpr int kNumFormats = 11;
+namespace hob::quant {
 
 struct FormatTraits {
   Format format;

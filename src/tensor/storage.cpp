@@ -1,13 +1,11 @@
 #include "tensor/storage.h"
 
-#include "os/memory.h"
-
 namespace hob {
 
-Result<Storage> Storage::allocate(size_t bytes, const char* purpose) {
+Result<Storage> Storage::allocate(size_t bytes, const char* purpose, os::Pages pages) {
   Storage storage;
   if (bytes == 0) return storage;
-  HOB_TRY(storage.data_, os::reserve_pages(bytes, purpose));
+  HOB_TRY(storage.data_, os::reserve_pages(bytes, purpose, pages));
   storage.size_ = bytes;
   return storage;
 }

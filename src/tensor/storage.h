@@ -7,12 +7,14 @@
 #include <utility>
 
 #include "base/result.h"
+#include "os/memory.h"
 
 namespace hob {
 
 class Storage {
  public:
-  static Result<Storage> allocate(size_t bytes, const char* purpose);
+  static Result<Storage> allocate(size_t bytes, const char* purpose,
+                                  os::Pages pages = os::Pages::kHuge);
   Storage() = default;
   Storage(Storage&& other) noexcept
       : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}

@@ -80,9 +80,11 @@ struct KvQ8_0 {
   }
   // One block of up to 32 floats to int8, `step` apart.
   static float round(const float* x, size_t n, int8_t* q, size_t step) {
-    float absmax = 0.0f;
-    for (size_t i = 0; i < n; ++i)
-      absmax = __builtin_fabsf(x[i]) > absmax ? __builtin_fabsf(x[i]) : absmax;
+    Ints most = splat(0);
+    for (size_t i = 0; i < n; i += kLanes) {
+      most = max(most, magnitude_bits(load_first(x + i, n - i < kLanes ? n - i : kLanes)));
+    }
+    const float absmax = absmax_of(most);
     const bool tiny = absmax < kTinyBlock;
     const float inverse = tiny ? 0.0f : 127.0f / absmax;
     for (size_t i = 0; i < n; i += kLanes) {

@@ -7,8 +7,8 @@
 // are made signed here, which saves the bias correction.
 //
 // The tile instructions take their register as a literal, hence the four written-out steps. g++
-// 12's _tile_loadconfig does not say that it reads the whole struct, and the stores to it are
-// dropped: the asm below says so.
+// 12's tile intrinsics do not say that they read memory, and stores to it may be dropped or moved:
+// the asm statements below say so.
 
 struct TileConfig {
   uint8_t palette = 1, start_row = 0, reserved[14] = {};
@@ -31,6 +31,7 @@ using TileSums = int32_t[16][16];
 // Four independent products x[i] . w[i] of 16 tokens, `stride` bytes apart, with 16 rows.
 inline void four_products(const int8_t* const x[4], size_t stride, const Ints* const w[4],
                           TileSums sums[4]) {
+  asm volatile("" : : : "memory");
   _tile_zero(0);
   _tile_loadd(4, x[0], stride);
   _tile_loadd(6, w[0], 64);
@@ -158,6 +159,7 @@ inline size_t probe_tiles(size_t rounds) {
   for (auto& row : data) {
     for (int i = 0; i < 64; ++i) row[i] = static_cast<int8_t>(i * 37 + 11);  // zeros would flatter
   }
+  asm volatile("" : : "r"(data) : "memory");
   _tile_loadd(4, data, 64);
   _tile_loadd(5, data, 64);
   _tile_loadd(6, data, 64);

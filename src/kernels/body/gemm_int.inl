@@ -173,6 +173,8 @@ inline size_t token_block(size_t M, size_t K) {
 
 template <class Fmt, class Walk>
 void gemm_many(const GemmArgs& a, const Walk& walk) {
+  static_assert(sizeof(Panel<Fmt>) + kLanes * sizeof(typename Fmt::Block) <=
+                Fmt::kBlock / 32 * kScratchPer32);
   auto* panels = reinterpret_cast<Panel<Fmt>*>(a.scratch);
   const size_t blocks = a.K / Fmt::kBlock, tokens = token_block(a.M, a.K);
   auto* copy = reinterpret_cast<uint8_t*>(panels + blocks);

@@ -24,16 +24,24 @@ inline Floats exp(Floats x) {
 }
 
 // x * inverse, which lies in -127 .. 127, as integers; what is no number becomes -127.
-inline Ints to_int8_range(Floats x, Floats inverse) { return to_int(max(x * inverse, splat(-127.0f))); }
+inline Ints to_int8_range(Floats x, Floats inverse) {
+  return to_int(max(x * inverse, splat(-127.0f)));
+}
 
-// The largest magnitude so far; x may hold what is no number, `most` does not.
-inline Floats max_abs(Floats x, Floats most) { return max(abs(x), most); }
+// The largest magnitude, by its bits: they order as the numbers do, and what is no number is the
+// largest of all, so that it reaches the scale and is not lost.
+inline float absmax_of(Ints bits) {
+  const int32_t most = fold_max(bits);
+  float absmax;
+  __builtin_memcpy(&absmax, &most, 4);
+  return absmax;
+}
 
 inline void quantize32(const float* x, size_t count, int8_t* q, float* scale, float* scaled_sum,
                        int16_t* sum32) {
   for (size_t b = 0; b < count / 32; ++b, x += 32, q += 32) {
     const Floats x0 = load(x), x1 = load(x + 16);
-    const float absmax = fold_max(max_abs(x0, max_abs(x1, splat(0.0f))));
+    const float absmax = absmax_of(max(magnitude_bits(x0), magnitude_bits(x1)));
     const bool tiny = absmax < kTinyBlock;
     const Floats inverse = splat(tiny ? 0.0f : 127.0f / absmax);
     const Ints q0 = to_int8_range(x0, inverse), q1 = to_int8_range(x1, inverse);
@@ -50,9 +58,9 @@ inline void quantize32(const float* x, size_t count, int8_t* q, float* scale, fl
 inline void quantize256(const float* x, size_t count, int8_t* q, float* scale, int16_t* sum16,
                         int16_t* sum32) {
   for (size_t b = 0; b < count / 256; ++b, x += 256, q += 256) {
-    Floats most = splat(0.0f);
-    for (size_t i = 0; i < 256; i += kLanes) most = max_abs(load(x + i), most);
-    const float absmax = fold_max(most);
+    Ints most = splat(0);
+    for (size_t i = 0; i < 256; i += kLanes) most = max(most, magnitude_bits(load(x + i)));
+    const float absmax = absmax_of(most);
     const bool tiny = absmax < kTinyBlock;
     const Floats inverse = splat(tiny ? 0.0f : 127.0f / absmax);
     scale[b * kLanes] = tiny ? 0.0f : absmax / 127.0f;
@@ -80,13 +88,6 @@ inline void rmsnorm(float* y, const float* x, const float* weight, size_t count,
     const size_t n = count - i;
     store_first(y + i, load_first(x + i, n) * scale * load_first(weight + i, n), n);
   }
-}
-
-inline void add(float* y, const float* x, size_t count) {
-  size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) store(y + i, load(y + i) + load(x + i));
-  if (i < count)
-    store_first(y + i, load_first(y + i, count - i) + load_first(x + i, count - i), count - i);
 }
 
 inline Floats silu(Floats x) { return x / (splat(1.0f) + exp(splat(0.0f) - x)); }

@@ -22,7 +22,6 @@ constexpr Table make_table(const char* name, uint32_t needs) {
   table.quantize32 = quantize32;
   table.quantize256 = quantize256;
   table.rmsnorm = rmsnorm;
-  table.add = add;
   table.silu_mul = silu_mul;
   table.rope = rope;
   table.probe_int8 = HOB_PROBE_INT8;

@@ -94,6 +94,11 @@ inline Ints shift_right_signed(Ints a) {
 inline Floats to_float(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
 inline Ints to_int(Floats a) { return {_mm512_cvtps_epi32(a.v)}; }  // nearest, ties to even
 inline Floats bits_to_float(Ints a) { return {_mm512_castsi512_ps(a.v)}; }
+inline Ints max(Ints a, Ints b) { return {_mm512_max_epi32(a.v, b.v)}; }
+inline int32_t fold_max(Ints a) { return _mm512_reduce_max_epi32(a.v); }
+inline Ints magnitude_bits(Floats a) {
+  return {_mm512_and_si512(_mm512_castps_si512(a.v), _mm512_set1_epi32(0x7fffffff))};
+}
 inline int32_t sum(Ints a) { return _mm512_reduce_add_epi32(a.v); }
 
 // The low 16 bits of each lane as a half.
