@@ -1,7 +1,7 @@
 //! JSON in, and Python's json.dumps out: byte for byte its separators, its indentation, its floats.
 
 use minijinja::value::{Value, ValueKind};
-use minijinja::{Error, ErrorKind};
+use minijinja::{Error, ErrorKind, State};
 
 /// JSON as a template sees it. The parser has limited its depth.
 pub fn value(json: serde_json::Value) -> Value {
@@ -51,13 +51,18 @@ pub fn indent(value: &Value) -> Result<String, Error> {
     Ok(" ".repeat(usize::try_from(spaces).unwrap_or(0)))
 }
 
-pub fn dumps(value: &Value, style: &Style) -> Result<String, Error> {
+/// As the engine counts what a template makes: one unit of fuel for so many bytes.
+const BYTES_PER_FUEL: usize = 64;
+
+/// Pays for what it writes in the fuel of `state`: a small value may contain another over and over.
+pub fn dumps(state: &State, value: &Value, style: &Style) -> Result<String, Error> {
     let (item, key) = match (&style.separators, &style.indent) {
         (Some((item, key)), _) => (item.as_str(), key.as_str()),
         (None, Some(_)) => (",", ": "),
         (None, None) => (", ", ": "),
     };
     let mut writer = Writer {
+        state,
         style,
         item,
         key,
@@ -67,14 +72,15 @@ pub fn dumps(value: &Value, style: &Style) -> Result<String, Error> {
     Ok(writer.out)
 }
 
-struct Writer<'a> {
+struct Writer<'a, 'env, 'state> {
+    state: &'a State<'env, 'state>,
     style: &'a Style,
     item: &'a str,
     key: &'a str,
     out: String,
 }
 
-impl Writer<'_> {
+impl Writer<'_, '_, '_> {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         if depth > DEPTH_LIMIT {
             return Err(Error::new(
@@ -82,13 +88,14 @@ impl Writer<'_> {
                 "tojson: the value is nested too deeply",
             ));
         }
+        self.pay(BYTES_PER_FUEL)?;
         match value.kind() {
             ValueKind::None => self.out.push_str("null"),
             ValueKind::Bool => self
                 .out
                 .push_str(if value.is_true() { "true" } else { "false" }),
             ValueKind::Number => self.out.push_str(&number(value)),
-            ValueKind::String => self.string(value.as_str().unwrap_or_default()),
+            ValueKind::String => self.string(value.as_str().unwrap_or_default())?,
             ValueKind::Seq | ValueKind::Iterable => self.list(value, depth)?,
             ValueKind::Map => self.map(value, depth)?,
             kind => {
@@ -103,12 +110,11 @@ impl Writer<'_> {
         self.out.push('[');
         let mut empty = true;
         for item in value.try_iter()? {
-            self.before_item(empty, depth + 1);
+            self.before_item(empty, depth + 1)?;
             empty = false;
             self.value(&item, depth + 1)?;
         }
-        self.close(']', empty, depth);
-        Ok(())
+        self.close(']', empty, depth)
     }
 
     fn map(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
@@ -118,9 +124,9 @@ impl Writer<'_> {
         }
         self.out.push('{');
         for (i, key) in keys.iter().enumerate() {
-            self.before_item(i == 0, depth + 1);
+            self.before_item(i == 0, depth + 1)?;
             match key.kind() {
-                ValueKind::String => self.string(key.as_str().unwrap_or_default()),
+                ValueKind::String => self.string(key.as_str().unwrap_or_default())?,
                 ValueKind::None | ValueKind::Bool | ValueKind::Number => {
                     self.out.push('"');
                     self.value(key, depth)?;
@@ -131,37 +137,47 @@ impl Writer<'_> {
                     return Err(Error::new(ErrorKind::InvalidOperation, message));
                 }
             }
+            self.pay(self.key.len())?;
             self.out.push_str(self.key);
             self.value(&value.get_item(key)?, depth + 1)?;
         }
-        self.close('}', keys.is_empty(), depth);
+        self.close('}', keys.is_empty(), depth)
+    }
+
+    fn pay(&self, bytes: usize) -> Result<(), Error> {
+        self.state
+            .consume_fuel(bytes.div_ceil(BYTES_PER_FUEL) as u64)
+    }
+
+    fn before_item(&mut self, first: bool, depth: usize) -> Result<(), Error> {
+        if !first {
+            self.pay(self.item.len())?;
+            self.out.push_str(self.item);
+        }
+        self.new_line(depth)
+    }
+
+    fn close(&mut self, bracket: char, empty: bool, depth: usize) -> Result<(), Error> {
+        if !empty {
+            self.new_line(depth)?;
+        }
+        self.out.push(bracket);
         Ok(())
     }
 
-    fn before_item(&mut self, first: bool, depth: usize) {
-        if !first {
-            self.out.push_str(self.item);
-        }
-        self.new_line(depth);
-    }
-
-    fn close(&mut self, bracket: char, empty: bool, depth: usize) {
-        if !empty {
-            self.new_line(depth);
-        }
-        self.out.push(bracket);
-    }
-
-    fn new_line(&mut self, depth: usize) {
+    fn new_line(&mut self, depth: usize) -> Result<(), Error> {
         if let Some(indent) = &self.style.indent {
+            self.pay(depth * indent.len())?;
             self.out.push('\n');
             for _ in 0..depth {
                 self.out.push_str(indent);
             }
         }
+        Ok(())
     }
 
-    fn string(&mut self, text: &str) {
+    fn string(&mut self, text: &str) -> Result<(), Error> {
+        self.pay(text.len())?;
         self.out.push('"');
         for c in text.chars() {
             match c {
@@ -179,6 +195,7 @@ impl Writer<'_> {
             }
         }
         self.out.push('"');
+        Ok(())
     }
 
     fn escape(&mut self, c: char) {

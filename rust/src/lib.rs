@@ -9,7 +9,7 @@ mod template;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Once;
 
-use template::{Limits, StrftimeNow, Template};
+use template::{Clock, Limits, StrftimeNow, Template};
 
 #[repr(C)]
 pub struct HobText {
@@ -48,12 +48,25 @@ unsafe fn text<'a>(data: *const u8, size: usize, what: &str) -> Result<&'a str, 
         .map_err(|e| format!("{what} is not UTF-8 at byte {}", e.valid_up_to()))
 }
 
-/// Runs `work`; a panic becomes an error, and nothing is printed about it.
-fn without_panics<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+/// A template may nest expressions as deeply as it is long, and values as deeply as its fuel lasts; the engine walks both
+/// by recursion. This is address space: only what is walked is ever memory.
+const STACK_BYTES: usize = 512 << 20;
+
+/// Runs `work` on a stack of its own; a panic becomes an error, and nothing is printed about it.
+fn contained<T: Send>(work: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| std::panic::set_hook(Box::new(|_| {})));
-    catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err("the template engine failed".into()))
+    let failed = |_| Err("the template engine failed".into());
+    std::thread::scope(|scope| {
+        let work = || catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(failed);
+        match std::thread::Builder::new()
+            .stack_size(STACK_BYTES)
+            .spawn_scoped(scope, work)
+        {
+            Ok(thread) => thread.join().unwrap_or_else(failed),
+            Err(e) => Err(format!("no thread for the template engine: {e}")),
+        }
+    })
 }
 
 /// # Safety
@@ -75,7 +88,9 @@ pub unsafe extern "C" fn hob_template_compile(
     source_size: usize,
     error: *mut HobText,
 ) -> *mut Template {
-    match without_panics(|| Template::compile(text(source, source_size, "the template")?)) {
+    let compiled = text(source, source_size, "the template")
+        .and_then(|source| contained(|| Template::compile(source)));
+    match compiled {
         Ok(compiled) => Box::into_raw(Box::new(compiled)),
         Err(message) => {
             error.write(message.into());
@@ -109,10 +124,13 @@ pub unsafe extern "C" fn hob_template_render(
         fuel: limits.fuel,
         output_bytes: limits.output_bytes,
     };
-    let rendered = without_panics(|| {
-        let variables = text(variables, variables_size, "the variables")?;
-        (*compiled).render(variables, &limits, strftime_now, context)
-    });
+    let compiled = &*compiled;
+    let clock = Clock {
+        strftime_now,
+        context: context as usize,
+    };
+    let rendered = text(variables, variables_size, "the variables")
+        .and_then(|variables| contained(|| compiled.render(variables, &limits, clock)));
     let ok = rendered.is_ok();
     out.write(rendered.unwrap_or_else(|message| message).into());
     ok

@@ -6,7 +6,7 @@ use std::io;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Value};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
 
 use crate::{json, python};
 
@@ -14,7 +14,18 @@ const NAME: &str = "template";
 /// Nested macro calls and the like; each level costs a few hundred bytes of the thread's stack.
 const RECURSION_LIMIT: usize = 200;
 
+/// Several times the longest template in use. Expressions may nest this deeply, see STACK_BYTES.
+const SOURCE_LIMIT: usize = 256 << 10;
+
 pub type StrftimeNow = extern "C" fn(*mut c_void, *const u8, usize, *mut u8, usize) -> usize;
+
+/// Where the time comes from. The context's address is a number because closures of the environment must be Sync; none of
+/// them outlives the call of the C interface that brought it.
+#[derive(Clone, Copy)]
+pub struct Clock {
+    pub strftime_now: StrftimeNow,
+    pub context: usize,
+}
 
 pub struct Limits {
     pub fuel: u64,
@@ -27,6 +38,12 @@ pub struct Template {
 
 impl Template {
     pub fn compile(source: &str) -> Result<Template, String> {
+        if source.len() > SOURCE_LIMIT {
+            return Err(format!(
+                "{} bytes long; at most {SOURCE_LIMIT} are read",
+                source.len()
+            ));
+        }
         let mut environment = Environment::new();
         let syntax = SyntaxConfig::builder()
             .trim_blocks(true)
@@ -47,23 +64,15 @@ impl Template {
     }
 
     /// `variables` is the text of a JSON object.
-    pub fn render(
-        &self,
-        variables: &str,
-        limits: &Limits,
-        strftime_now: StrftimeNow,
-        context: *mut c_void,
-    ) -> Result<String, String> {
+    pub fn render(&self, variables: &str, limits: &Limits, clock: Clock) -> Result<String, String> {
         let mut variables: serde_json::Map<String, serde_json::Value> =
             serde_json::from_str(variables).map_err(|e| format!("the variables: {e}"))?;
         let mut environment = self.environment.clone();
         environment.set_fuel(Some(limits.fuel));
-        // The address as a number, for closures must be Sync; the function does not outlive this call's environment.
-        let context = context as usize;
         environment.add_function("strftime_now", move |format: &str| {
             let mut out = [0u8; 512];
-            let size = strftime_now(
-                context as *mut c_void,
+            let size = (clock.strftime_now)(
+                clock.context as *mut c_void,
                 format.as_ptr(),
                 format.len(),
                 out.as_mut_ptr(),
@@ -158,6 +167,7 @@ fn raise_exception(message: &Value) -> Result<Value, Error> {
 
 /// transformers' tojson: json.dumps without HTML escapes.
 fn tojson(
+    state: &State,
     value: &Value,
     positional_ensure_ascii: Option<bool>,
     options: Kwargs,
@@ -185,6 +195,7 @@ fn tojson(
     let sort_keys = options.get::<Option<bool>>("sort_keys")?.unwrap_or(false);
     options.assert_all_used()?;
     json::dumps(
+        state,
         value,
         &json::Style {
             ensure_ascii,

@@ -148,6 +148,33 @@ TEST(ChatTemplate, HostileTemplatesEnd) {
               HasSubstr("error: "));
 }
 
+// The engine walks expressions and values by recursion.
+TEST(ChatTemplate, DeepTemplatesNeedNoMoreThanTheirStack) {
+  constexpr size_t kLevels = 100000;
+  for (const std::string step : {"-", "not "}) {
+    std::string chain;
+    for (size_t i = 0; i < kLevels / step.size(); ++i) chain += step;
+    EXPECT_EQ(render("{% if 0 %}{{ " + chain + "1 }}{% endif %}x", user("")), "x") << step;
+  }
+  std::string sum = "1";
+  for (size_t i = 0; i < kLevels / 2; ++i) sum += "+1";
+  EXPECT_EQ(render("{{ " + sum + " }}", user("")), std::to_string(kLevels / 2 + 1));
+  const std::string nest =
+      "{% set ns = namespace(x=[]) %}{% for i in range(50000) %}{% set ns.x = [ns.x] %}{% endfor "
+      "%}";
+  EXPECT_EQ(render(nest + "{{ ns.x }}", user("")).size(), 2 * 50001u);
+  EXPECT_THAT(render(nest + "{{ ns.x | tojson }}", user("")), HasSubstr("nested too deeply"));
+  EXPECT_THAT(render(std::string(300 << 10, 'x'), user("")), HasSubstr("at most"));
+}
+
+// A list that holds the same list twice, sixty times over: small itself, endless as text.
+TEST(ChatTemplate, JsonOfAValueThatRepeatsItselfEnds) {
+  EXPECT_THAT(render("{% set ns = namespace(x=['a']) %}{% for i in range(60) %}"
+                     "{% set ns.x = [ns.x, ns.x] %}{% endfor %}{{ ns.x | tojson | length }}",
+                     user("")),
+              HasSubstr("too many steps or too much memory"));
+}
+
 TEST(ChatTemplate, DeepMessagesAreRefused) {
   Json deep = "x";
   for (int i = 0; i < 300; ++i) deep = Json::array({deep});
