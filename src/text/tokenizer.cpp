@@ -47,6 +47,10 @@ constexpr std::string_view kEndOfTurnNames[] = {
 // With these in a vocabulary "<|end|>" only ends a part of the reply (OpenAI's harmony format).
 constexpr std::string_view kHarmonyEnd = "<|return|>", kPartEnd = "<|end|>";
 
+bool is_one_character(std::string_view text) {
+  return !text.empty() && next_utf8(text).length == static_cast<int>(text.size());
+}
+
 bool is_special(TokenKind kind) {
   return kind == TokenKind::kControl || kind == TokenKind::kUnknown;
 }
@@ -105,6 +109,8 @@ Result<> Tokenizer::Impl::load_tokens() {
     // Templates render valid UTF-8, so another spelling could only be found across the borders of
     // characters.
     if (!is_utf8(tokens[i])) continue;
+    // No guard can break a single character, so as a control token it is never matched.
+    if (special && is_one_character(tokens[i])) continue;
     const auto token = static_cast<Token>(i);
     if (const Token twin = both.find_exact(tokens[i]); twin >= 0) {
       return fail(ErrorKind::kCorrupt, "tokens {} and {} are the same ('{}')", twin, i, tokens[i]);

@@ -89,6 +89,18 @@ TEST(Tokenizer, ControlTokensComeFromTemplatesOnly) {
             tokenizer.encode(hostile));
 }
 
+// A guard breaks a spelling between characters; one character cannot be broken.
+TEST(Tokenizer, ControlTokensOfOneCharacterAreNeverMatched) {
+  Vocabulary v{
+      .model = "gpt2",
+      .pre = "gpt-2",
+      .tokens = {"a", "x", "\xc2\xa7", "<s>"},
+      .kinds = {TokenKind::kNormal, TokenKind::kControl, TokenKind::kControl, TokenKind::kControl}};
+  const Tokenizer tokenizer = *Tokenizer::create(std::move(v));
+  EXPECT_THAT(tokenizer.encode_rendered("<s>axa\xc2\xa7"), ElementsAre(3, 0, 0));
+  EXPECT_TRUE(tokenizer.is_control(1));
+}
+
 TEST(Tokenizer, UserDefinedTokensAreMatchedInText) {
   const Tokenizer tokenizer = fixture().tokenizer("gpt-2");
   const Token call = tokenizer.find_special("<tool_call>");
