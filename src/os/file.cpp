@@ -78,7 +78,7 @@ MappedFile::~MappedFile() {
   if (data_) ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
-Result<std::string> read_all(int fd) {
+Result<std::string> read_all(int fd, const std::string& name) {
   std::string text;
   char buffer[1 << 16];
   for (;;) {
@@ -87,7 +87,7 @@ Result<std::string> read_all(int fd) {
     if (n > 0) {
       text.append(buffer, static_cast<size_t>(n));
     } else if (errno != EINTR) {
-      return fail_errno(fd == 0 ? "standard input" : "descriptor", "read");
+      return fail_errno(name, "read");
     }
   }
 }
@@ -95,9 +95,7 @@ Result<std::string> read_all(int fd) {
 Result<std::string> read_file(const std::string& path) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (fd.get() < 0) return fail_errno(path, "open");
-  auto text = read_all(fd.get());
-  if (!text) return fail(text.error().kind, "{}: {}", path, text.error().message);
-  return text;
+  return read_all(fd.get(), path);
 }
 
 Result<> write_file_atomically(const std::string& path, std::string_view content) {

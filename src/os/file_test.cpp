@@ -114,9 +114,9 @@ TEST_F(File, ReadAllReadsAPipeToItsEnd) {
   ASSERT_EQ(::pipe(ends), 0);
   ASSERT_EQ(::write(ends[1], "hello", 5), 5);
   ::close(ends[1]);
-  EXPECT_EQ(*read_all(ends[0]), "hello");
+  EXPECT_EQ(*read_all(ends[0], "pipe"), "hello");
   ::close(ends[0]);
-  EXPECT_FALSE(read_all(-1));
+  EXPECT_FALSE(read_all(-1, "pipe"));
 }
 
 TEST_F(File, AtomicWriteReplacesAndLeavesNothingBehind) {
