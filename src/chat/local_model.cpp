@@ -31,6 +31,15 @@ std::string joined(const std::vector<Message>& messages) {
   return out;
 }
 
+Result<std::optional<text::ChatTemplate>> compile_template(const text::Tokenizer& tokenizer) {
+  std::string source = template_source(tokenizer);
+  if (source.empty()) return std::nullopt;
+  auto compiled = text::ChatTemplate::compile(std::move(source), &tokenizer);
+  if (compiled) return *std::move(compiled);
+  return fail(compiled.error().kind, "{}: {}", tokenizer.vocabulary().source,
+              compiled.error().message);
+}
+
 }  // namespace
 
 nlohmann::ordered_json to_json(const std::vector<Message>& messages) {
@@ -52,7 +61,7 @@ std::string template_source(const text::Tokenizer& tokenizer) {
 struct LocalModel::Impl {
   std::string name;
   text::Tokenizer tokenizer;
-  std::optional<text::ChatTemplate> chat_template;
+  Result<std::optional<text::ChatTemplate>> chat_template;  // an error where one is needed
   std::vector<Token> end_tokens;
   std::unique_ptr<engine::Engine> engine;
   std::optional<engine::Sequence>
@@ -70,8 +79,9 @@ struct LocalModel::Impl {
   Result<std::vector<Token>> encode(const std::vector<Message>& messages, bool raw) const {
     HOB_CHECK(!messages.empty());
     if (raw) return encode_plain(messages.back().content);
-    if (!chat_template) return encode_plain(joined(messages));
-    HOB_TRY(const std::string rendered, chat_template->render(to_json(messages)));
+    HOB_TRY(const auto& own, chat_template);
+    if (!own) return encode_plain(joined(messages));
+    HOB_TRY(const std::string rendered, own->render(to_json(messages)));
     return tokenizer.encode_rendered(rendered);
   }
 
@@ -99,10 +109,7 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(const std::string& path,
   HOB_TRY(std::string name, file->text_or("general.name", stem));
   HOB_TRY(auto vocabulary, models::read_vocabulary(*file));
   HOB_TRY(auto tokenizer, text::Tokenizer::create(std::move(vocabulary)));
-  std::optional<text::ChatTemplate> chat_template;
-  if (std::string source = template_source(tokenizer); !source.empty()) {
-    HOB_TRY(chat_template, text::ChatTemplate::compile(std::move(source), &tokenizer));
-  }
+  auto chat_template = compile_template(tokenizer);
   HOB_TRY(auto model, models::load(file));
   if (model->spec.vocabulary > tokenizer.size()) {
     return fail(ErrorKind::kCorrupt, "{}: tensor 'token_embd.weight' has {} rows for {} tokens",

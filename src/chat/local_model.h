@@ -56,7 +56,8 @@ std::string template_source(const text::Tokenizer& tokenizer);
 
 class LocalModel {
  public:
-  // `path` is a GGUF file.
+  // `path` is a GGUF file. A chat template that does not compile is an error of the first prompt
+  // that needs it.
   static Result<std::unique_ptr<LocalModel>> load(const std::string& path,
                                                   const engine::EngineOptions& options);
   ~LocalModel();
