@@ -88,7 +88,9 @@ std::vector<StoredModel> near_names(std::vector<StoredModel> models, const std::
   const auto distance = [&](const StoredModel& m) { return distance_inside(key, lowered(m.name)); };
   std::stable_sort(models.begin(), models.end(),
                    [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
-  std::erase_if(models, [&](const StoredModel& m) { return distance(m) > key.size() / 3 + 1; });
+  std::erase_if(models, [&](const StoredModel& m) {
+    return distance(m) > std::max<size_t>(1, key.size() / 3);
+  });
   return models;
 }
 
@@ -153,7 +155,11 @@ Result<std::string> ModelStore::find_named(std::string_view wanted) const {
   if (found.size() > 1) {
     return fail(ErrorKind::kNotFound, "'{}' could be any of {}", wanted, name_list(found));
   }
-  if (looks_like_path(wanted)) return fail(ErrorKind::kNotFound, "{}: no such file", wanted);
+  if (looks_like_path(wanted)) {
+    const bool exists = fs::exists(wanted, ignored);
+    return fail(ErrorKind::kNotFound, "{}: {}", wanted,
+                exists ? "is not a regular file" : "no such file");
+  }
   const auto near = near_names(models, key);
   return fail(ErrorKind::kNotFound, "no model named '{}'{}; 'hob models' lists what is here",
               wanted, near.empty() ? "" : fmt::format(" (near: {})", name_list(near)));
