@@ -10,8 +10,8 @@
 #include <clocale>
 #include <filesystem>
 
-#include "cli/safe_text.h"
 #include "os/terminal.h"
+#include "text/utf8.h"
 
 namespace hob::cli {
 namespace {
@@ -44,8 +44,9 @@ int read_character(EditLine* editor, wchar_t* character) {
     if (!read_byte(fileno(in), next)) return 0;
     bytes.push_back(next);
   }
-  const CodePoint decoded = first_code_point(bytes);
-  *character = static_cast<wchar_t>(decoded.valid ? decoded.value : 0xFFFD);
+  const text::Utf8Sequence decoded = text::next_utf8(bytes);
+  const bool whole = decoded.head == text::Utf8Head::kWhole;
+  *character = static_cast<wchar_t>(whole ? decoded.code_point : 0xFFFD);
   return 1;
 }
 

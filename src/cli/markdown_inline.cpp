@@ -8,6 +8,7 @@
 #include <charconv>
 
 #include "cli/safe_text.h"
+#include "text/utf8.h"
 
 namespace hob::cli {
 namespace {
@@ -33,22 +34,6 @@ const char* span_style(MD_SPANTYPE type) {
   }
 }
 
-std::string utf8(uint32_t c) {
-  std::string out;
-  const auto tail = [&](int shift) { out += static_cast<char>(0x80 | (c >> shift & 0x3F)); };
-  if (c < 0x80) return std::string(1, static_cast<char>(c));
-  if (c < 0x800) {
-    out += static_cast<char>(0xC0 | c >> 6);
-  } else if (c < 0x10000) {
-    out += static_cast<char>(0xE0 | c >> 12);
-    tail(6);
-  } else {
-    out += static_cast<char>(0xF0 | c >> 18);
-    tail(12), tail(6);
-  }
-  return tail(0), out;
-}
-
 // "&amp;", "&#8212;": the character; a name we do not know stays as it was written.
 std::string entity_text(std::string_view entity) {
   constexpr std::pair<std::string_view, const char*> kNamed[] = {{"&amp;", "&"},  {"&lt;", "<"},
@@ -63,7 +48,9 @@ std::string entity_text(std::string_view entity) {
   uint32_t value = 0;
   std::from_chars(digits, entity.data() + entity.size(), value, hex ? 16 : 10);
   if (value == 0 || value > 0x10FFFF || (value >= 0xD800 && value < 0xE000)) value = 0xFFFD;
-  return safe_line(utf8(value));
+  std::string text;
+  text::append_utf8(text, value);
+  return safe_line(text);
 }
 
 // Collects what md4c reports. Text goes to `out`, and to the current cell inside a table.

@@ -6,20 +6,10 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace hob::cli {
-
-// One decoded UTF-8 sequence: `bytes` long; invalid input gives one byte and `valid` false.
-struct CodePoint {
-  uint32_t value = 0;
-  size_t bytes = 1;
-  bool valid = false;
-};
-// `text` must not be empty.
-CodePoint first_code_point(std::string_view text);
 
 // Keeps newline and tab. Other controls are shown in caret notation ("^["), bidirectional controls
 // as "<U+202E>", invalid bytes as U+FFFD. `text` must hold whole UTF-8 sequences (text/stream.h
@@ -29,8 +19,8 @@ std::string safe_text(std::string_view text);
 std::string safe_line(std::string_view text);
 // The longest prefix of at most `bytes` bytes that cuts no UTF-8 sequence.
 std::string_view utf8_prefix(std::string_view text, size_t bytes);
-// Columns that valid text takes on a terminal: wide East Asian characters and emoji count two,
-// combining marks none.
+// Columns that text takes on a terminal: wide East Asian characters and emoji count two, combining
+// marks none.
 int display_width(std::string_view text);
 
 }  // namespace hob::cli

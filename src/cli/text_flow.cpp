@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/safe_text.h"
+#include "text/utf8.h"
 
 namespace hob::cli {
 namespace {
@@ -14,13 +15,17 @@ size_t escape_length(std::string_view text) {
   return std::min(text.find('m'), text.size() - 1) + 1;
 }
 
+size_t character_length(std::string_view text) {
+  return static_cast<size_t>(text::next_utf8(text).length);
+}
+
 }  // namespace
 
 int styled_width(std::string_view text) {
   int width = 0;
   while (!text.empty()) {
     const bool escape = text[0] == kEscape;
-    const size_t length = escape ? escape_length(text) : first_code_point(text).bytes;
+    const size_t length = escape ? escape_length(text) : character_length(text);
     if (!escape) width += display_width(text.substr(0, length));
     text.remove_prefix(length);
   }
@@ -49,7 +54,7 @@ void TextFlow::put(std::string_view text) {
       length = escape_length(text);
       word_ += text.substr(0, length);
     } else {
-      length = first_code_point(text).bytes;
+      length = character_length(text);
       word_ += text.substr(0, length);
       word_width_ += display_width(text.substr(0, length));
     }
