@@ -149,7 +149,24 @@ TEST_F(CliTest, WrongCommandLinesAreExplained) {
   EXPECT_EQ(hob({"--kv", "q4", "hi"}).status, 2);
   EXPECT_EQ(hob({"--threads", "x", "hi"}).status, 2);
   EXPECT_EQ(hob({"--model"}).status, 2);
+  EXPECT_THAT(hob({"--", "-x", "-n"}).err, HasSubstr("Got unexpected extra argument (-n)"));
+  EXPECT_THAT(hob({"help", "modles"}).err,
+              HasSubstr("No such command 'modles'. Did you mean models?"));
+  EXPECT_EQ(hob({"help", "modles"}).status, 2);
   EXPECT_EQ(hob({"perplexity"}).status, 2);
+}
+
+TEST_F(CliTest, NumbersAreWholeDecimalAndInRange) {
+  for (const char* text : {"-1", "0x10", "1e3", "1.5", "", " 1", "99999999999999999999"}) {
+    for (const auto& arguments :
+         std::vector<std::vector<std::string>>{{"-n", text, "hi"},
+                                               {"--seed", text, "hi"},
+                                               {"tokens", "--truncate", text},
+                                               {"bench", "--depth", text}}) {
+      EXPECT_EQ(hob(arguments).status, 2) << arguments[0] << " '" << text << "'";
+    }
+  }
+  EXPECT_THAT(hob({"-n", "-1", "hi"}).err, HasSubstr("'-1' is not a whole number from 0 to "));
 }
 
 TEST_F(CliTest, FailuresAreOneLineAndStatusOne) {
@@ -164,6 +181,7 @@ TEST_F(CliTest, FailuresAreOneLineAndStatusOne) {
                                              {"chat"},
                                              {"template", "render", "-m", "nosuch.jinja"},
                                              {"bench", "--prompt", "0", "--generate", "0"},
+                                             {"--raw", "-s", "be brief", "hi"},
                                              {"tokens", "--ids", "--decode", "1"}}) {
     const auto result = hob(arguments);
     EXPECT_EQ(result.status, 1) << arguments[0];
@@ -267,6 +285,7 @@ TEST(Flags, ReadAsClickReadsThem) {
   EXPECT_EQ(parsed.reply.options[0], std::make_pair(std::string("temperature"), std::string("0")));
   EXPECT_EQ(parsed.reply.options[1].second, "-1");
   EXPECT_EQ(parsed.reply.tokens, 5u);
+  EXPECT_EQ(parse({"-n", "010"}).reply.tokens, 10u);  // no octal
   parsed = parse({"--stop", "---", "--stop", "[a,b]", "--", "-s"});
   EXPECT_EQ(parsed.reply.stop, (std::vector<std::string>{"---", "[a,b]"}));
   EXPECT_EQ(parsed.text, "-s");

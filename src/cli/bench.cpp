@@ -13,6 +13,7 @@
 #include "base/rng.h"
 #include "cli/command.h"
 #include "cli/model_flags.h"
+#include "cli/safe_text.h"
 #include "cli/table.h"
 #include "os/terminal.h"
 
@@ -205,8 +206,7 @@ Result<> bench(Io& io, BenchFlags& flags) {
     return fail(ErrorKind::kInvalid, "nothing to measure: both --prompt and --generate are 0");
   if (flags.engine.context == 0)
     flags.engine.context = flags.depth + std::max(flags.prompt, flags.generate);
-  HOB_TRY(const std::string path, flags.engine.path());
-  HOB_TRY(auto model, chat::LocalModel::load(path, flags.engine.options()));
+  HOB_TRY(auto model, flags.engine.load());
   const engine::EngineOptions options = flags.engine.options();
   const Costs costs = costs_of(model->engine().model(), options.kv);
   HOB_TRY(auto sequence, model->engine().new_sequence());
@@ -227,7 +227,7 @@ Result<> bench(Io& io, BenchFlags& flags) {
     io.write(out.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
     return {};
   }
-  io.print("{}, {} threads, {}, KV {}\n", model->name(), model->engine().threads(),
+  io.print("{}, {} threads, {}, KV {}\n", safe_line(model->name()), model->engine().threads(),
            model->engine().isa(), flags.engine.kv);
   std::vector<std::vector<std::string>> rows;
   for (const Measured& result : results) rows.push_back(measured_row(result, costs, limits, flags));
@@ -247,15 +247,18 @@ Action define_bench(CLI::App& app, Io& io) {
   flags->engine.declare(app);
   app.add_option("--prompt", flags->prompt,
                  "Tokens of the prompt test; 0 leaves it out (default: 512)")
-      ->option_text("N");
+      ->option_text("N")
+      ->transform(whole_number(0, kMostTokens));
   app.add_option("--generate", flags->generate,
                  "Tokens of the generation test; 0 leaves it out (default: 128)")
-      ->option_text("N");
+      ->option_text("N")
+      ->transform(whole_number(0, kMostTokens));
   app.add_option("--depth", flags->depth, "Tokens already in the context (default: 0)")
-      ->option_text("N");
+      ->option_text("N")
+      ->transform(whole_number(0, kMostTokens));
   app.add_option("--repeat", flags->repeat, "Timed runs of each test (default: 3)")
       ->option_text("N")
-      ->check(CLI::Range(1, 1000));
+      ->transform(whole_number(1, 1000));
   app.add_flag("--json", flags->json, "Print a JSON array with one object per test");
   return [flags, &io] { return bench(io, *flags); };
 }

@@ -115,10 +115,13 @@ class ChatSession {
   Result<> say(const std::string& text) {
     messages_.push_back({"user", text});
     const bool render = io_.out_colour && !flags_.plain;
-    MarkdownRenderer markdown(io_.width, [&](std::string_view shown) { io_.write(shown); });
+    const auto write = [&](std::string_view shown) {
+      if (!io_.write(shown)) os::InterruptGuard::requested() = true;  // nobody reads on
+    };
+    MarkdownRenderer markdown(io_.width, write);
     const auto on_text = [&](std::string_view part) {
       if (render) return markdown.push(part);
-      io_.write(io_.out_terminal ? safe_text(part) : std::string(part));
+      write(io_.out_terminal ? safe_text(part) : std::string(part));
     };
     os::InterruptGuard::take();
     const os::EchoGuard quiet(fileno(io_.in));
@@ -143,7 +146,7 @@ class ChatSession {
     const auto note = [&](std::string_view text) {
       io_.note(fmt::format("{}({}){}\n", style.dim, text, style.reset));
     };
-    if (os::InterruptGuard::take()) note("stopped");
+    if (os::InterruptGuard::take() && io_.write_errno == 0) note("stopped");
     if (reply.finish == engine::Finish::kContextFull)
       note("the context is full; !reset starts anew");
     if (reply.finish == engine::Finish::kLength) note("cut at the length that -n asks for");

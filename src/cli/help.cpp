@@ -61,8 +61,6 @@ std::string flag_label(const CLI::Option& option) {
 
 }  // namespace
 
-CLI::Option* value_name(CLI::Option* option, const char* name) { return option->option_text(name); }
-
 std::string usage_line(const Command& command, const CLI::App& app) {
   std::string line = fmt::format("Usage: hob {} [OPTIONS]", command.name);
   for (const CLI::Option* option : app.get_options()) {

@@ -21,7 +21,4 @@ std::string command_reference();
 // Every long and short flag of a command, with its dashes.
 std::vector<std::string> flag_names(const CLI::App& app);
 
-// Gives `option` the name of its value in help: "-m, --model NAME".
-CLI::Option* value_name(CLI::Option* option, const char* name);
-
 }  // namespace hob::cli

@@ -22,13 +22,10 @@ std::vector<std::string> kv_names() {
   return names;
 }
 
-template <class T>
-Result<T> whole_number(std::string_view name, std::string_view text) {
-  T value{};
+std::optional<uint64_t> parse_whole(std::string_view text) {
+  uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    return fail(ErrorKind::kInvalid, "option {}: '{}' is not a whole number in range", name, text);
-  }
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
   return value;
 }
 
@@ -49,6 +46,18 @@ uint64_t fresh_seed() {
 
 }  // namespace
 
+CLI::Validator whole_number(uint64_t low, uint64_t high) {
+  const auto check = [low, high](std::string& text) -> std::string {
+    const auto value = parse_whole(text);
+    if (!value || *value < low || *value > high) {
+      return fmt::format("'{}' is not a whole number from {} to {}", text, low, high);
+    }
+    text = fmt::format("{}", *value);
+    return {};
+  };
+  return CLI::Validator(check, "");
+}
+
 void ModelFlag::declare(CLI::App& app) {
   app.add_option("-m,--model", model,
                  "Model: a name 'hob models' lists, a part of one, or a GGUF file (default: "
@@ -60,11 +69,12 @@ void EngineFlags::declare(CLI::App& app) {
   ModelFlag::declare(app);
   app.add_option("--threads", threads, "Threads to compute with (default: every usable core)")
       ->option_text("N")
-      ->check(CLI::Range(0, 1024));
+      ->transform(whole_number(0, 1024));
   app.add_option(
          "--context", context,
          "Tokens that prompt and reply may take together (default: the model's, at most 8192)")
-      ->option_text("N");
+      ->option_text("N")
+      ->transform(whole_number(0, kMostTokens));
   app.add_option("--kv", kv,
                  "Precision of the attention cache: f32, f16, bf16 or q8_0 (default: f16)")
       ->option_text("TYPE")
@@ -92,11 +102,14 @@ void ReplyFlags::declare(CLI::App& app) {
       ->option_text("KEY VALUE")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
-  app.add_option("-n,--tokens", tokens, "Longest reply, in tokens")->option_text("N");
+  app.add_option("-n,--tokens", tokens, "Longest reply, in tokens")
+      ->option_text("N")
+      ->transform(whole_number(0, kMostTokens));
   app.add_option(
          "--seed", seed,
          "Seed of the random draws; the same seed gives the same reply (default: a fresh one)")
-      ->option_text("N");
+      ->option_text("N")
+      ->transform(whole_number(0, UINT64_MAX));
   app.add_option("--stop", stop, "End the reply before this text; repeatable")
       ->option_text("TEXT")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
@@ -111,7 +124,10 @@ Result<chat::ReplyOptions> ReplyFlags::reply_options() const {
   out.sampler.seed = fresh_seed();
   for (const auto& [key, value] : options) {
     if (key == "max_tokens") {  // llm's name for -n
-      HOB_TRY(out.max_tokens, whole_number<size_t>(key, value));
+      out.max_tokens = parse_whole(value);
+      if (!out.max_tokens)
+        return fail(ErrorKind::kInvalid, "option {}: '{}' is not a whole number in range", key,
+                    value);
     } else if (key == "stop") {
       out.stop.push_back(value);
     } else {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,12 @@
 #include "engine/engine.h"
 
 namespace hob::cli {
+
+// More tokens than any model takes: what a flag that counts tokens may be.
+inline constexpr uint64_t kMostTokens = INT32_MAX;
+// Check of a flag whose value is a whole number, in decimal digits, from `low` to `high`. CLI11 by
+// itself reads 010 as eight and wraps -1 around.
+CLI::Validator whole_number(uint64_t low, uint64_t high);
 
 // -m. The struct must outlive parsing.
 struct ModelFlag {

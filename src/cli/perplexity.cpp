@@ -165,7 +165,8 @@ Action define_perplexity(CLI::App& app, Io& io) {
   flags->engine.declare(app);
   app.get_option("--context")->description("Tokens in a chunk (default: 512)");
   app.add_option("--chunks", flags->chunks, "Only the first N chunks (default: all)")
-      ->option_text("N");
+      ->option_text("N")
+      ->transform(whole_number(0, UINT64_MAX));
   app.add_flag("--json", flags->json, "Print a JSON object");
   return [flags, &io] { return measure(io, *flags); };
 }

@@ -137,6 +137,10 @@ void print_options(Io& io) {
 
 Result<> answer(Io& io, const PromptFlags& flags) {
   if (flags.options) return print_options(io), Result<>();
+  if (flags.raw && !flags.reply.system.empty()) {
+    return fail(ErrorKind::kInvalid,
+                "--system has no place in a --raw prompt: put its text into the prompt");
+  }
   HOB_TRY(chat::ReplyOptions options, flags.reply.reply_options());
   HOB_TRY(const std::string prompt, whole_prompt(io, flags.text));
   if (prompt.empty())
@@ -191,7 +195,7 @@ Action define_prompt(CLI::App& app, Io& io) {
   app.add_option("--logprobs", flags->logprobs,
                  "With every token its log-probability and the N likeliest; implies --json")
       ->option_text("N")
-      ->check(CLI::Range(0, 1000));
+      ->transform(whole_number(0, 1000));
   return [flags, &io] { return answer(io, *flags); };
 }
 

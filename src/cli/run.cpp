@@ -55,14 +55,16 @@ int usage_error(const Command& command, const CLI::App& app, Io& io, std::string
   return kUsage;
 }
 
-int group_error(std::string_view group, std::string_view word, Io& io) {
+// `group` is empty, or the command's first word.
+int no_such_command(std::string_view group, std::string_view word, Io& io) {
+  const std::string prefix = group.empty() ? "" : fmt::format("{} ", group);
   std::vector<std::string> names;
   for (const std::string& name : command_names()) {
-    if (name.starts_with(fmt::format("{} ", group))) names.push_back(name.substr(group.size() + 1));
+    if (name.starts_with(prefix)) names.push_back(name.substr(prefix.size()));
   }
   const std::string near = nearest(word, names);
-  io.note(fmt::format("Usage: hob {} COMMAND [OPTIONS]\nTry 'hob {} --help' for help.\n\n", group,
-                      group));
+  io.note(fmt::format("Usage: hob {}COMMAND [OPTIONS]\nTry 'hob {}--help' for help.\n\n", prefix,
+                      prefix));
   print_error(io, fmt::format("No such command '{}'.{}", word,
                               near.empty() ? "" : fmt::format(" Did you mean {}?", near)));
   return kUsage;
@@ -85,14 +87,17 @@ std::string meant_by(const CLI::App& app, const std::string& flag) {
 // What CLI11 left over, in the words of Click.
 std::string leftover_message(const CLI::App& app, const std::vector<std::string>& leftover) {
   for (const std::string& word : leftover) {
+    if (word == "--") break;  // the rest is no flag, whatever it looks like
     if (word.size() < 2 || word[0] != '-') continue;
     const std::string flag = word.substr(0, word.find('='));
     const std::string near = meant_by(app, flag);
     return fmt::format("No such option: {}{}", flag,
                        near.empty() ? "" : fmt::format(" Did you mean {}?", near));
   }
-  return fmt::format("Got unexpected extra argument{} ({})", leftover.size() > 1 ? "s" : "",
-                     fmt::join(leftover, " "));
+  auto words = leftover;
+  std::erase(words, "--");
+  return fmt::format("Got unexpected extra argument{} ({})", words.size() > 1 ? "s" : "",
+                     fmt::join(words, " "));
 }
 
 int finish(Io& io, const Result<>& result) {
@@ -124,10 +129,9 @@ int run_command(const Command& command, std::vector<std::string> arguments, Io& 
   } catch (const CLI::ParseError& error) {
     return usage_error(command, app, io, error.what());
   }
-  auto leftover = app.remaining();
-  std::erase(leftover,
-             "--");  // CLI11 counts the mark that ends the flags among what it did not take
-  if (!leftover.empty()) {
+  // CLI11 counts the mark that ends the flags among what it did not take.
+  const auto leftover = app.remaining();
+  if (!std::all_of(leftover.begin(), leftover.end(), [](const auto& w) { return w == "--"; })) {
     return usage_error(command, app, io, leftover_message(app, leftover));
   }
   return finish(io, action());
@@ -149,6 +153,8 @@ int dispatch(std::vector<std::string> arguments, Io& io) {
   }
   if (!arguments.empty() && arguments[0] == "help") {  // `hob help chat` is what hands type
     arguments.erase(arguments.begin());
+    if (!arguments.empty() && !is_help(arguments[0]) && choose(arguments).words == 0)
+      return no_such_command({}, arguments[0], io);
     arguments.push_back("--help");
   }
   const bool nothing_to_read = arguments.empty() && io.in_terminal;
@@ -159,7 +165,7 @@ int dispatch(std::vector<std::string> arguments, Io& io) {
   const Chosen chosen = choose(arguments);
   if (!chosen.command) {
     const bool named = arguments.size() > 1 && !is_help(arguments[1]);
-    if (named) return group_error(chosen.group, arguments[1], io);
+    if (named) return no_such_command(chosen.group, arguments[1], io);
     io.write(overview(chosen.group));
     return finish(io, {});
   }

@@ -106,7 +106,8 @@ Action define_tokens(CLI::App& app, Io& io) {
                "Read ids, print the text they stand for; control tokens by name");
   app.add_option("--truncate", flags->truncate,
                  "Print the longest beginning that takes at most N tokens")
-      ->option_text("N");
+      ->option_text("N")
+      ->transform(whole_number(0, UINT64_MAX));
   return [flags, text, &io] {
     flags->text_given = text->count() > 0;
     return tokens(io, *flags);
