@@ -1,8 +1,12 @@
 /* The C interface of rust/: chat templates (Jinja2 as Hugging Face's transformers sets it up, through minijinja).
  *
- * Templates and their variables are untrusted. Every call returns, with a text or an error: a panic inside is caught,
- * steps, memory, output and recursion are limited. Texts that a call returns belong to the caller, who frees them with
- * hob_text_free. A compiled template may be rendered from several threads at once. */
+ * Templates and their variables are untrusted: a panic inside is caught; steps, memory, output, the source's length and
+ * recursion are limited, so a call returns, with a text or an error. Does not cover what minijinja 3.1 does not count:
+ * showing a namespace that contains itself overflows the stack; comparing or joining (+) lists that double some thirty
+ * times over takes time and memory without end.
+ *
+ * Texts that a call returns belong to the caller, who frees them with hob_text_free. A compiled template may be rendered
+ * from several threads at once. Each call runs on a thread of its own (stack: 512 MiB of address space). */
 #ifndef HOB_RUST_H_
 #define HOB_RUST_H_
 

@@ -3,7 +3,7 @@
 // Differences of content and literal survive rendering: wherever a person's or tool's text spells a
 // control token, a guard character is put inside the spelling before rendering;
 // Tokenizer::encode_rendered removes guards again (text/guard.h). Templates are untrusted:
-// rendering is limited in steps, memory, output and recursion.
+// rendering is limited in steps, memory, output and recursion, as far as hob_rust.h says.
 #pragma once
 
 #include <memory>
