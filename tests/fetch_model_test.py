@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -22,6 +23,10 @@ import time
 import unittest
 import unittest.mock
 import zipfile
+
+# Whoever runs the tests in the background may have them ignore Ctrl-C, and children would too;
+# with a handler of our own they start with the default again.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TOOL = pathlib.Path(__file__).resolve().parent.parent / "tools" / "fetch-model"
 loader = importlib.machinery.SourceFileLoader("fetch_model", str(TOOL))

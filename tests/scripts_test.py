@@ -19,6 +19,10 @@ import tempfile
 import time
 import unittest
 
+# Whoever runs the tests in the background may have them ignore Ctrl-C, and children would too;
+# with a handler of our own they start with the default again.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SHIPPED = [
     "hob",
