@@ -29,7 +29,7 @@ class LocalModelTest : public ::testing::Test {
     model_ = nullptr;
   }
   void SetUp() override {
-    if (!model_) GTEST_SKIP() << "HOB_TEST_MODEL is not set";
+    ASSERT_TRUE(model_) << "HOB_TEST_MODEL must name the default model's file";
   }
 
   static ReplyOptions greedy(size_t tokens = 24) {

@@ -28,6 +28,10 @@ namespace hob::kernels {
 
 inline constexpr int kLanes = 16;
 
+constexpr size_t round_up(size_t n, size_t multiple) {
+  return (n + multiple - 1) / multiple * multiple;
+}
+
 // M rows of K activations in the forms that weights ask for. Only the form of the weight's format
 // needs to be present. The int8 forms (all their arrays) are readable up to the next multiple of
 // kLanes rows, whatever stands there.

@@ -3,9 +3,8 @@
 namespace hob::ops {
 namespace {
 
-constexpr size_t round_up(size_t n, size_t multiple) {
-  return (n + multiple - 1) / multiple * multiple;
-}
+using kernels::round_up;
+
 constexpr size_t kAlign = 64;
 
 struct Layout {

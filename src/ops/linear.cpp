@@ -3,9 +3,7 @@
 namespace hob::ops {
 namespace {
 
-constexpr size_t round_up(size_t n, size_t multiple) {
-  return (n + multiple - 1) / multiple * multiple;
-}
+using kernels::round_up;
 
 // Fewer numbers than this are made int8 by the caller alone: waking the team costs more.
 constexpr size_t kAlone = 16384;

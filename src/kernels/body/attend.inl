@@ -4,10 +4,6 @@
 // once for all of them. Keys lie transposed in tiles of 16 positions: scores are lanes, and no sum
 // is ever taken across lanes but softmax's.
 
-constexpr size_t round_up(size_t n, size_t multiple) {
-  return (n + multiple - 1) / multiple * multiple;
-}
-
 // Values of a position lie `value_stride` apart: whole vectors, zero padded.
 inline size_t value_stride(size_t head_dim) { return round_up(head_dim, kLanes); }
 

@@ -51,10 +51,6 @@ inline Floats max(Floats a, Floats b) {
 inline Floats min(Floats a, Floats b) {
   return {_mm256_min_ps(a.lo, b.lo), _mm256_min_ps(a.hi, b.hi)};
 }
-inline Floats abs(Floats a) {
-  const __m256 mask = _mm256_castsi256_ps(_mm256_set1_epi32(0x7fffffff));
-  return {_mm256_and_ps(a.lo, mask), _mm256_and_ps(a.hi, mask)};
-}
 inline Floats zero_below(Floats a, Floats x, Floats limit) {  // a where x >= limit, else 0
   return {_mm256_and_ps(a.lo, _mm256_cmp_ps(x.lo, limit.lo, _CMP_GE_OQ)),
           _mm256_and_ps(a.hi, _mm256_cmp_ps(x.hi, limit.hi, _CMP_GE_OQ))};

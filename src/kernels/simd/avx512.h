@@ -29,7 +29,6 @@ inline Floats fnma(Floats a, Floats b, Floats c) {
 }  // c - a b
 inline Floats max(Floats a, Floats b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline Floats min(Floats a, Floats b) { return {_mm512_min_ps(a.v, b.v)}; }
-inline Floats abs(Floats a) { return {_mm512_abs_ps(a.v)}; }
 inline Floats zero_below(Floats a, Floats x, Floats limit) {  // a where x >= limit, else 0
   return {_mm512_maskz_mov_ps(_mm512_cmp_ps_mask(x.v, limit.v, _CMP_GE_OQ), a.v)};
 }
