@@ -1,0 +1,174 @@
+"""The table: gathered from results as plain data (what the JSON holds), then as text, as Markdown
+and, by picture.py, as SVG."""
+
+import json
+import re
+
+from versus import figures, picture
+
+BEGIN, END = "<!-- the last run: begin -->", "<!-- the last run: end -->"
+
+
+def gather(plan, results, about):
+    """Everything that was measured, as JSON has it."""
+    return {
+        "about": about,
+        "cells": [_cell(cell, results) for cell in plan.cells],
+        "skipped": [{"what": what, "why": why} for what, why in plan.skipped],
+        "failed": [
+            {"who": job.who, "command": job.line(), "why": why}
+            for job, why in results.failures.items()
+        ],
+    }
+
+
+def _cell(cell, results):
+    less = cell.target.less_is_better
+    ours = results.values(cell.ours, cell.test)
+    percent = results.percent(cell.ours, cell.test)
+    rivals = [_entry(job, results.values(job, test)) for job, test in cell.rivals]
+    best, theirs = figures.best(
+        ((rival["who"], rival["median"]) for rival in rivals), less
+    )
+    ratio = figures.ratio(figures.median(ours), theirs)
+    measured = ratio is not None
+    return {
+        "group": cell.group,
+        "title": cell.title,
+        "unit": cell.unit,
+        "ours": _entry(cell.ours, ours),
+        "rivals": rivals,
+        "better_rival": best,
+        "ratio": ratio,
+        "percent_of_limit": percent,
+        "target": cell.target.text(),
+        "less_is_better": less,
+        "target_ratio": cell.target.ratio,
+        "reached": cell.target.reached(ratio, percent) if measured else None,
+    }
+
+
+def _entry(job, values):
+    return {
+        "who": job.who,
+        "variant": job.variant,
+        "command": job.line(),
+        "rounds": values,
+        "median": figures.median(values),
+    }
+
+
+# --- rows ---
+
+
+def by_contestant(cell):
+    """Who -> median of the best way of calling it; None where nothing was measured."""
+    found = {}
+    for rival in cell["rivals"]:
+        values = [(None, found.get(rival["who"])), (None, rival["median"])]
+        found[rival["who"]] = figures.best(values, cell["less_is_better"])[1]
+    return found
+
+
+def verdict(cell):
+    return {True: "reached", False: "missed", None: "not measured"}[cell["reached"]]
+
+
+def number(value):
+    if value is None:
+        return "-"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.3g}"
+
+
+HEAD = ("", "hob", "llama.cpp", "ik_llama.cpp", "ratio", "asked", "", "of limit")
+
+
+def rows(found):
+    """One tuple of texts per cell, under HEAD."""
+    for cell in found["cells"]:
+        theirs = by_contestant(cell)
+        itself = theirs.get("hob", theirs.get("hob native"))
+        columns = [number(theirs.get(who)) for who in ("llama.cpp", "ik_llama.cpp")]
+        if itself is not None:
+            columns = [f"hob: {number(itself)}", "-"]
+        share = cell["percent_of_limit"]
+        ratio = cell["ratio"]
+        yield (
+            cell["title"],
+            f"{number(cell['ours']['median'])} {cell['unit']}",
+            *columns,
+            "-" if ratio is None else f"{ratio:.2f}",
+            cell["target"],
+            verdict(cell),
+            "-" if share is None else f"{share:.0f} %",
+        )
+
+
+def text(found):
+    table = [HEAD, *rows(found)]
+    widths = [max(len(row[i]) for row in table) for i in range(len(HEAD))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if i in (0, 6) else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths))
+        ).rstrip()
+        for row in table
+    ]
+    return "\n".join([*_heading(found["about"]), "", *lines, *_remarks(found)])
+
+
+def _heading(about):
+    cpu = about["cpu"]
+    return [
+        f"{cpu['model']}, {cpu['usable_cores']} cores ({' '.join(cpu['features'])}),"
+        f" {about['memory_gb']} GB, Linux {about['kernel']}",
+        f"hob {about['hob']}; {'; '.join(_versions(about))}",
+        f"{about['date']}, {about['threads']} threads, medians of {about['rounds']} rounds:"
+        f" {about['command']}",
+    ]
+
+
+def _versions(about):
+    return sorted(set(about["peers"].values())) or ["no peers"]
+
+
+def _remarks(found):
+    lines = [f"left out: {entry['what']}: {entry['why']}" for entry in found["skipped"]]
+    lines += [f"FAILED: {entry['why']}: {entry['command']}" for entry in found["failed"]]
+    return ["", *lines] if lines else []
+
+
+# --- files ---
+
+
+def markdown(found):
+    lines = [f"- {line}" for line in _heading(found["about"])]
+    lines[2] = re.sub(r"(bench/compare.*)", r"`\1`", lines[2])
+    lines += ["", "| " + " | ".join(HEAD) + " |", "|---|" + "---:|" * 5 + "---|---:|"]
+    lines += ["| " + " | ".join(row) + " |" for row in rows(found)]
+    remarks = _remarks(found)
+    return "\n".join(lines + remarks[:1] + [f"- {remark}" for remark in remarks[1:]]) + "\n"
+
+
+def write(found, folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "compare.json").write_text(json.dumps(found, indent=2) + "\n")
+    (folder / "performance.svg").write_text(picture.svg(found))
+    (folder / "performance.md").write_text(markdown(found))
+
+
+def publish(found, docs):
+    """The table between the markers of docs/performance.md, and the picture beside it."""
+    page = docs / "performance.md"
+    text_ = page.read_text()
+    before, begin, rest = text_.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page}: the markers '{BEGIN}' and '{END}' are not there")
+    page.write_text(f"{before}{BEGIN}\n{_without_home(markdown(found))}{END}{after}")
+    (docs / "performance.svg").write_text(picture.svg(found))
+
+
+def _without_home(text_):
+    """Commands name files of this machine; a page that is published does not."""
+    return re.sub(r"(?<![\w/])/(?:[\w.+-]+/)+", "", text_)
