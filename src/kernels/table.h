@@ -69,9 +69,10 @@ struct GemmArgs {
 
 // Upper bound over formats and tables of what one gemm call needs: 16 rows unpacked, and a copy of
 // them as they were. Per 32 columns; body/gemm_int.inl proves it.
-inline constexpr size_t kScratchPer32 = 1408;
+inline constexpr size_t kScratchPer32 = 1536;
+inline constexpr size_t kPartialSums = 512 * kLanes;  // floats: of 16 rows and some tokens
 constexpr size_t gemm_scratch_bytes(size_t K) {
-  constexpr size_t kFixed = 4096;
+  constexpr size_t kFixed = 4096 + kPartialSums * sizeof(float);
   return kFixed + (K / 32 + 16) * kScratchPer32;
 }
 
@@ -114,24 +115,62 @@ struct AttendArgs {
   float scale = 1.0f;
   KvHead kv;
   std::byte* scratch = nullptr;  // attend_scratch_bytes(head_dim)
+  // Not null: only segments [first_segment, last_segment), counted from position 0, and unmerged.
+  // What row r = token * n_heads + head finds in segment s goes to parts + (s - first_segment) *
+  // parts_stride + r * attend_part_floats(head_dim), if it sees any of it; `out` is not written.
+  float* parts = nullptr;
+  size_t parts_stride = 0;
+  size_t first_segment = 0, last_segment = 0;
 };
-// Query rows scored together against one segment.
-inline constexpr size_t kAttendRows = 24;
+
+// One row's m and l, then, from kLanes on, o; or M, L and O.
+constexpr size_t attend_part_floats(size_t head_dim) {
+  return kLanes + round_up(head_dim, kLanes);
+}
+// Merges one row's parts of consecutive segments, which it must see, into `sum`.
+struct AttendMergeArgs {
+  float* sum = nullptr;
+  bool start = true;  // `sum` holds nothing yet
+  const float* parts = nullptr;
+  size_t n_parts = 0, parts_stride = 0;
+  size_t head_dim = 0;
+  float* out = nullptr;  // the row's result, if these were the last
+};
+
+// Query rows for which a segment is converted once, and those that score it together.
+inline constexpr size_t kAttendRows = 192, kAttendBlock = 24;
 constexpr size_t attend_scratch_bytes(size_t head_dim) {
-  return kAttendRows * (kSegment + 2 * head_dim + 64) * sizeof(float) + 4096;
+  return (kAttendBlock * kSegment + (kAttendBlock + kAttendRows) * attend_part_floats(head_dim) +
+          kSegment * (head_dim + round_up(head_dim, kLanes))) *
+         sizeof(float);
 }
 
-// Writes one position's key and value (head_dim floats each) into a head's cache.
+// Writes the keys and values (head_dim floats each) of `count` positions from `position` into a
+// head's cache.
 struct KvAppendArgs {
   KvHead kv;
-  size_t position = 0, head_dim = 0;
+  size_t position = 0, count = 1, head_dim = 0;
   const float* k = nullptr;
+  size_t k_stride = 0;  // floats from position to position
   const float* v = nullptr;
+  size_t v_stride = 0;
 };
 
 using GemmFn = void (*)(const GemmArgs&);
 using AttendFn = void (*)(const AttendArgs&);
+using AttendMergeFn = void (*)(const AttendMergeArgs&);
 using KvAppendFn = void (*)(const KvAppendArgs&);
+
+// For measuring this machine's limits. The first five multiply and add for `rounds` and return how
+// many operations that were; null where the instruction set has no such product.
+struct Probes {
+  size_t (*fp32)(size_t rounds);
+  size_t (*int8)(size_t rounds);
+  size_t (*bf16)(size_t rounds);        // asks for os::kAvx512Bf16 besides what the table needs
+  size_t (*int8_tiles)(size_t rounds);
+  size_t (*bf16_tiles)(size_t rounds);  // asks for os::kAmxBf16 likewise
+  void (*read)(const std::byte* data, size_t bytes);  // once; `bytes` is a multiple of 256
+};
 
 struct Table {
   const char* name;
@@ -139,6 +178,7 @@ struct Table {
 
   GemmFn gemm[quant::kNumFormats];
   AttendFn attend[kNumKvFormats];
+  AttendMergeFn attend_merge;
   KvAppendFn kv_append[kNumKvFormats];
 
   // One row of `count` floats (a multiple of 32 or 256) to int8. Scales and scaled sums go kLanes
@@ -160,11 +200,7 @@ struct Table {
   void (*rope)(float* x, const float* c, const float* s, size_t n_heads, size_t head_dim,
                size_t rotary, bool halves);
 
-  // For measuring this machine's limits: each multiplies (and adds) for `rounds` and returns how
-  // many operations that were; probe_read reads `bytes` (a multiple of 256) once.
-  size_t (*probe_int8)(size_t rounds);
-  size_t (*probe_float)(size_t rounds);
-  void (*probe_read)(const std::byte* data, size_t bytes);
+  Probes probes;
 };
 
 inline constexpr float kTinyBlock = 1e-30f;

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 
 #include "kernels/table.h"
 #include "os/cpu_bits.h"
@@ -24,9 +26,12 @@ using namespace hob::kernels;
 #include "kernels/body/rows.inl"
 #include "kernels/body/attend.inl"
 #include "kernels/body/probe.inl"
+#include "kernels/body/probe_bf16.inl"
 #include "kernels/body/gemm_amx.inl"
+#include "kernels/body/probe_tiles.inl"
 #define HOB_GEMM_INT gemm_amx
-#define HOB_PROBE_INT8 probe_tiles
+#define HOB_PROBES \
+  Probes{probe_fp32<12>, probe_int8<12>, probe_bf16, probe_int8_tiles, probe_bf16_tiles, probe_read}
 #include "kernels/body/table.inl"
 // clang-format on
 
