@@ -79,6 +79,11 @@ void EngineFlags::declare(CLI::App& app) {
                  "Precision of the attention cache: f32, f16, bf16 or q8_0 (default: f16)")
       ->option_text("TYPE")
       ->check(CLI::IsMember(kv_names()));
+  app.add_option("--numerics", numerics,
+                 "Definitions to compute by: portable (the same bits on every machine) or native "
+                 "(this kind of machine's own, faster at prompts) (default: portable)")
+      ->option_text("SET")
+      ->check(CLI::IsMember({"portable", "native"}));
 }
 
 engine::EngineOptions EngineFlags::options() const {
@@ -86,6 +91,7 @@ engine::EngineOptions EngineFlags::options() const {
   for (const auto& [name, format] : kKvFormats) {
     if (kv == name) options.kv = format;
   }
+  if (numerics == "native") options.numerics = kernels::Numerics::kNative;
   return options;
 }
 

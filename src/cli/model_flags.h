@@ -29,11 +29,12 @@ struct ModelFlag {
   Result<std::string> path() const { return chat::ModelStore::standard().find(model); }
 };
 
-// -m, --threads, --context, --kv.
+// -m, --threads, --context, --kv, --numerics.
 struct EngineFlags : ModelFlag {
   int threads = 0;
   size_t context = 0;
   std::string kv = "f16";
+  std::string numerics = "portable";
   void declare(CLI::App& app);
   engine::EngineOptions options() const;
   Result<std::unique_ptr<chat::LocalModel>> load() const;

@@ -44,12 +44,17 @@ class Random {
   uint64_t seed_, count_ = 0;
 };
 
-std::vector<const Table*> tables_here() {
+std::vector<const Table*> tables_here(Numerics numerics = Numerics::kPortable) {
   std::vector<const Table*> tables;
   for (const Table* table : compiled()) {
-    if (table != &kRefTable && runs_here(*table)) tables.push_back(table);
+    if (table != &kRefTable && table->numerics == numerics && runs_here(*table))
+      tables.push_back(table);
   }
   return tables;
+}
+
+const Table& oracle(Numerics numerics) {
+  return numerics == Numerics::kPortable ? kRefTable : kRefNativeTable;
 }
 
 constexpr size_t padded_rows(size_t m) { return (m + kLanes - 1) / kLanes * kLanes; }
@@ -59,11 +64,18 @@ struct Prepared {
   std::vector<float> x, scale, scaled_sum;
   std::vector<int8_t> q;
   std::vector<int16_t> sum16, sum32;
+  std::vector<uint16_t> bf16;
   Acts acts;
 
-  Prepared(const Table& table, const std::vector<float>& values, size_t M, size_t K, uint32_t block)
+  Prepared(const Table& table, const std::vector<float>& values, size_t M, size_t K, ActForm form)
       : x(values) {
-    const size_t rows = padded_rows(M);
+    const size_t rows = padded_rows(M), block = form == ActForm::kQ32    ? 32
+                                                : form == ActForm::kQ256 ? 256
+                                                                         : 1;
+    if (form == ActForm::kBF16) {
+      bf16.resize(rows * round_up(K, 32), 0x7fc0);  // what stands behind the last row is no number
+      for (size_t m = 0; m < M; ++m) table.round_bf16(&x[m * K], K, &bf16[m * round_up(K, 32)]);
+    }
     scale.resize(rows * K / 32 + 1);
     scaled_sum.resize(rows * K / 32 + 1);
     q.resize(rows * K);
@@ -78,7 +90,7 @@ struct Prepared {
                           &sum16[m * K / 16], &sum32[m * K / 32]);
       }
     }
-    acts = {x.data(), K, q.data(), scale.data(), scaled_sum.data(), sum16.data(), sum32.data()};
+    acts = {x.data(), K, q.data(), scale.data(), scaled_sum.data(), sum16.data(), sum32.data(), bf16.data()};
   }
 };
 
@@ -134,11 +146,12 @@ std::vector<float> run_gemm(const Table& table, Format format, const GemmCase& c
                             const std::vector<std::byte>& weights, const std::vector<float>& x,
                             const std::vector<float>& bias, const std::vector<float>& start,
                             size_t split) {
-  Prepared prepared(table, x, c.M, c.K, quant::traits(format).block_len);
+  Prepared prepared(table, x, c.M, c.K, table.act_form[static_cast<int>(format)]);
   std::vector<std::byte> moved(weights.size() + c.shift);
   std::memcpy(moved.data() + c.shift, weights.data(), weights.size());
   std::vector<float> y = start;
-  std::vector<std::byte> scratch(gemm_scratch_bytes(c.K) + 16 * quant::row_bytes(format, c.K) + 64);
+  std::vector<std::byte> scratch(std::max(gemm_scratch_bytes(c.K), gemm_bf16_scratch_bytes(c.K)) +
+                                 64);
   auto* aligned =
       reinterpret_cast<std::byte*>((reinterpret_cast<uintptr_t>(scratch.data()) + 63) / 64 * 64);
   for (size_t first = 0; first < c.N; first += split) {
@@ -179,7 +192,8 @@ TEST_P(Gemm, EveryTableGivesTheBitsOfTheDefinition) {
       {4, 17, 5 * unit, false, true, 3},   {5, 31, unit, false, false, 0},
       {8, 40, 4 * unit, true, true, 0},    {13, 64, 2 * unit, false, false, 2},
       {16, 32, 9 * unit, false, false, 0}, {37, 50, 3 * unit, true, true, 1},
-      {130, 19, 6 * unit, false, false, 0}};
+      {130, 19, 6 * unit, false, false, 0},
+      {513, 300, 2 * unit, true, true, 0},   {33, 40, 1024, false, true, 0}};
   uint64_t seed = 1;
   for (const GemmCase& shape : cases) {
     GemmCase c = shape;
@@ -189,12 +203,16 @@ TEST_P(Gemm, EveryTableGivesTheBitsOfTheDefinition) {
     const auto weights = random_weights(format, c.N, c.K, random);
     const auto x = random.values(c.M * c.K), bias = random.values(c.N),
                start = random.values(c.M * c.N);
-    const auto expected = run_gemm(kRefTable, format, c, weights, x, bias, start, c.N);
-    for (const Table* table : tables_here()) {
-      for (size_t split : {c.N, size_t{16}}) {
-        expect_same_bits(expected, run_gemm(*table, format, c, weights, x, bias, start, split),
-                         fmt::format("{} {} M={} N={} K={}", table->name,
-                                     quant::traits(format).name, c.M, c.N, c.K));
+    for (const Numerics numerics : {Numerics::kPortable, Numerics::kNative}) {
+      const auto expected =
+          run_gemm(oracle(numerics), format, c, weights, x, bias, start, c.N);
+      for (const Table* table : tables_here(numerics)) {
+        for (size_t split : {c.N, size_t{16}}) {
+          expect_same_bits(expected, run_gemm(*table, format, c, weights, x, bias, start, split),
+                           fmt::format("{} {} {} M={} N={} K={}", table->name,
+                                       numerics == Numerics::kNative ? "native" : "",
+                                       quant::traits(format).name, c.M, c.N, c.K));
+        }
       }
     }
   }
@@ -213,7 +231,8 @@ TEST_P(Gemm, TheDefinitionIsCloseToTheExactProduct) {
     traits.dequantize(weights.data() + n * quant::row_bytes(format, K), K, &w[n * K]);
   }
   const GemmCase c{M, N, K, false, false, 0};
-  const auto y = run_gemm(kRefTable, format, c, weights, x, {}, std::vector<float>(M * N), N);
+  for (const Numerics numerics : {Numerics::kPortable, Numerics::kNative}) {
+  const auto y = run_gemm(oracle(numerics), format, c, weights, x, {}, std::vector<float>(M * N), N);
   double error = 0, power = 0;
   for (size_t m = 0; m < M; ++m) {
     for (size_t n = 0; n < N; ++n) {
@@ -228,7 +247,8 @@ TEST_P(Gemm, TheDefinitionIsCloseToTheExactProduct) {
   }
   // int8 activations with outliers: notes of other engines accept 1e-3; float weights lose only
   // float rounding
-  EXPECT_LT(error / power, traits.block_len > 1 ? 1e-3 : 1e-11) << traits.name;
+  EXPECT_LT(error / power, numerics == Numerics::kNative ? 2e-5 : traits.block_len > 1 ? 1e-3 : 1e-11) << traits.name;
+  }
 }
 
 std::string format_name(const testing::TestParamInfo<Format>& info) {
@@ -275,10 +295,10 @@ TEST(Quantize, EveryTableGivesTheBitsOfTheDefinition) {
     for (size_t i = 32; i < 64; ++i) x[i] = 0;                                // a zero block
     for (size_t i = 64; i < 96; ++i) x[i] = 1e-35f;                           // a tiny one
     for (size_t i = 96; i < 128; ++i) x[i] = static_cast<float>(i) - 111.5f;  // ties
-    for (const uint32_t block : {32u, 256u}) {
-      const Prepared expected(kRefTable, x, 1, K, block);
+    for (const ActForm form : {ActForm::kQ32, ActForm::kQ256}) {
+      const Prepared expected(kRefTable, x, 1, K, form);
       for (const Table* table : tables_here()) {
-        const Prepared actual(*table, x, 1, K, block);
+        const Prepared actual(*table, x, 1, K, form);
         EXPECT_EQ(expected.q, actual.q) << table->name;
         EXPECT_EQ(expected.sum16, actual.sum16) << table->name;
         EXPECT_EQ(expected.sum32, actual.sum32) << table->name;
@@ -362,9 +382,17 @@ std::vector<float> run_attend(const Table& table, KvFormat format, const AttendC
                               const std::vector<float>& q, size_t chunk) {
   const size_t positions = c.first_position + c.n_tokens, row = c.n_heads * c.head_dim;
   Cache cache(positions, c.head_dim);
-  for (size_t p = 0; p < positions; ++p) {
-    table.kv_append[static_cast<int>(format)](
-        {cache.head, p, c.head_dim, &keys[p * c.head_dim], &values[p * c.head_dim]});
+  for (size_t p = 0; p < positions;) {  // some alone, then whole and broken tiles
+    const size_t count = p < 3 ? 1 : std::min(kKvTile - p % kKvTile, positions - p);
+    table.kv_append[static_cast<int>(format)]({.kv = cache.head,
+                                               .position = p,
+                                               .count = count,
+                                               .head_dim = c.head_dim,
+                                               .k = &keys[p * c.head_dim],
+                                               .k_stride = c.head_dim,
+                                               .v = &values[p * c.head_dim],
+                                               .v_stride = c.head_dim});
+    p += count;
   }
   std::vector<std::byte> scratch(attend_scratch_bytes(c.head_dim));
   std::vector<float> out(c.n_tokens * row);
@@ -450,13 +478,17 @@ TEST(Registry, TablesAreCompleteAndFoundByName) {
   for (const Table* table : compiled()) {
     for (GemmFn gemm : table->gemm) EXPECT_NE(gemm, nullptr) << table->name;
     for (AttendFn attend : table->attend) EXPECT_NE(attend, nullptr) << table->name;
+    EXPECT_NE(table->attend_merge, nullptr) << table->name;
     for (KvAppendFn append : table->kv_append) EXPECT_NE(append, nullptr) << table->name;
     if (runs_here(*table)) {
-      EXPECT_EQ(*select(table->name), table);
+      EXPECT_EQ(*select(table->name, table->numerics), table);
     } else {
-      EXPECT_FALSE(select(table->name));
+      EXPECT_FALSE(select(table->name, table->numerics));
     }
   }
+  const auto none = select("avx2", Numerics::kNative);
+  ASSERT_FALSE(none);
+  EXPECT_NE(none.error().message.find("avx2 has no definitions of its own"), std::string::npos);
   const auto unknown = select("sse9");
   ASSERT_FALSE(unknown);
   EXPECT_NE(unknown.error().message.find("sse9"), std::string::npos);

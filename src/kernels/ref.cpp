@@ -191,6 +191,67 @@ void gemm_large(const GemmArgs& a) {
   }
 }
 
+// ---- products of bfloat16 tiles ----
+
+// To bfloat16 as the conversion instruction does it: nearest even, tiny numbers to zero.
+float round_to_bf16(float x) {
+  if (std::fpclassify(x) == FP_SUBNORMAL) return std::copysign(0.0f, x);
+  return to_float(to_bfloat16(x));
+}
+void round_to_bf16(const float* x, size_t count, uint16_t* out) {
+  for (size_t i = 0; i < round_up(count, 32); ++i)
+    out[i] = i < count ? to_bfloat16(round_to_bf16(x[i])).bits : uint16_t{0};
+}
+
+template <class Block>
+void dequantize_for_tiles(const std::byte* row, size_t K, float* out) {
+  for (size_t k = 0; k < K; ++k) {
+    if constexpr (std::is_same_v<Block, float> || std::is_same_v<Block, Half> ||
+                  std::is_same_v<Block, BFloat16>) {
+      out[k] = stored_float(reinterpret_cast<const Block*>(row) + k);
+    } else {
+      constexpr bool kSmall = std::is_same_v<decltype(read(Block{})), Small>;
+      constexpr size_t kLength = kSmall ? 32 : 256;
+      Block block;
+      std::memcpy(&block, row + k / kLength * sizeof block, sizeof block);
+      const auto w = read(block);
+      const size_t i = k % kLength;
+      if constexpr (kSmall) {
+        out[k] = std::fmaf(static_cast<float>(w.q[i]), w.d, w.m);
+      } else {
+        const float scale = w.d * static_cast<float>(w.scale[i / w.sub]);
+        const float minimum =
+            w.sub == 32 ? w.dmin * static_cast<float>(w.minimum[i / 32]) : 0.0f;
+        out[k] = std::fmaf(static_cast<float>(w.q[i]), scale, 0.0f - minimum);
+      }
+    }
+  }
+}
+
+// Per 32 columns: one fma chain over the even ones and one over the odd ones, both from zero; their
+// sum joins the result.
+template <class Block>
+void gemm_bf16(const GemmArgs& a) {
+  const size_t padded = round_up(a.K, 32);
+  std::vector<float> w(padded);
+  for (size_t n = a.first_row; n < a.last_row; ++n) {
+    dequantize_for_tiles<Block>(a.weights + n * a.row_bytes, a.K, w.data());
+    for (float& weight : w) weight = round_to_bf16(weight);
+    for (size_t m = 0; m < a.M; ++m) {
+      float y = 0;
+      for (size_t k = 0; k < padded; k += 32) {
+        float sums[2] = {0, 0};
+        for (size_t i = k; i < k + 32; ++i) {
+          const float x = to_float(BFloat16{a.x.bf16[m * padded + i]});
+          sums[i % 2] = std::fmaf(w[i], x, sums[i % 2]);
+        }
+        y = y + (sums[0] + sums[1]);
+      }
+      finish(a, m, n, y);
+    }
+  }
+}
+
 // ---- activations to int8 ----
 
 struct Scale {
@@ -291,6 +352,10 @@ size_t key_scale_index(size_t position, size_t d, size_t head_dim) {
          position % kKvTile;
 }
 
+void append_each(KvAppendArgs a, void (*append_one)(const KvAppendArgs&)) {
+  for (; a.count > 0; --a.count, ++a.position, a.k += a.k_stride, a.v += a.v_stride) append_one(a);
+}
+
 template <class Stored>
 struct Plain {
   static float key(const KvHead& kv, size_t position, size_t d, size_t head_dim) {
@@ -307,7 +372,8 @@ struct Plain {
     else
       return x;
   }
-  static void append(const KvAppendArgs& a) {
+  static void append(const KvAppendArgs& a) { append_each(a, append_one); }
+  static void append_one(const KvAppendArgs& a) {
     for (size_t d = 0; d < a.head_dim; ++d) {
       static_cast<Stored*>(a.kv.k)[key_index(a.position, d, a.head_dim)] = convert(a.k[d]);
       static_cast<Stored*>(a.kv.v)[a.position * padded(a.head_dim) + d] = convert(a.v[d]);
@@ -324,7 +390,8 @@ struct Q8 {
     return static_cast<float>(static_cast<const int8_t*>(kv.v)[position * padded(head_dim) + d]) *
            kv.v_scale[position * q8_blocks(head_dim) + d / kKvQ8Block];
   }
-  static void append(const KvAppendArgs& a) {
+  static void append(const KvAppendArgs& a) { append_each(a, append_one); }
+  static void append_one(const KvAppendArgs& a) {
     for (size_t d = 0; d < a.head_dim; ++d) {
       const size_t first = d / kKvQ8Block * kKvQ8Block,
                    n = std::min(kKvQ8Block, a.head_dim - first);
@@ -339,50 +406,97 @@ struct Q8 {
   }
 };
 
+// What a row sums up of one segment, or of those merged so far.
+struct AttendSums {
+  float m = -INFINITY, l = 0;
+  std::vector<float> o;
+};
+
 template <class Kv>
-void attend_one(const AttendArgs& a, const float* q, float* out, size_t position) {
+AttendSums attend_segment(const AttendArgs& a, const float* q, size_t first, size_t last) {
+  const size_t segment = first / kSegment * kSegment;
+  std::vector<float> p(kSegment, -INFINITY);
+  AttendSums sums;
+  for (size_t s = first; s < last; ++s) {
+    float score = 0;
+    for (size_t d = 0; d < a.head_dim; ++d)
+      score = std::fmaf(q[d], Kv::key(a.kv, s, d, a.head_dim), score);
+    p[s - segment] = score * a.scale;
+    sums.m = std::fmax(sums.m, p[s - segment]);
+  }
+  Lanes l;
+  for (size_t i = 0; i < kSegment; ++i) {
+    p[i] = exp_of(p[i] - sums.m);
+    l.v[i % kLanes] = l.v[i % kLanes] + p[i];
+  }
+  sums.l = fold(l);
+  for (size_t d = 0; d < a.head_dim; ++d) {
+    float mix = 0;
+    for (size_t s = first; s < last; ++s)
+      mix = std::fmaf(p[s - segment], Kv::value(a.kv, s, d, a.head_dim), mix);
+    sums.o.push_back(mix);
+  }
+  return sums;
+}
+
+void merge(AttendSums& all, const AttendSums& segment) {
+  all.o.resize(segment.o.size(), 0.0f);
+  const float most = std::fmax(all.m, segment.m), keep = exp_of(all.m - most),
+              take = exp_of(segment.m - most);
+  all.m = most;
+  all.l = std::fmaf(all.l, keep, segment.l * take);
+  for (size_t d = 0; d < all.o.size(); ++d)
+    all.o[d] = std::fmaf(all.o[d], keep, segment.o[d] * take);
+}
+
+void finish(const AttendSums& all, float* out) {
+  for (size_t d = 0; d < all.o.size(); ++d) out[d] = std::fmaf(all.o[d], 1.0f / all.l, 0.0f);
+}
+
+void store_part(const AttendSums& sums, float* part) {
+  part[0] = sums.m;
+  part[1] = sums.l;
+  std::copy(sums.o.begin(), sums.o.end(), part + kLanes);
+}
+
+AttendSums load_part(const float* part, size_t head_dim) {
+  return {part[0], part[1], {part + kLanes, part + kLanes + head_dim}};
+}
+
+template <class Kv>
+void attend_row(const AttendArgs& a, size_t token, size_t head) {
+  const float* q = a.q + token * a.q_stride + head * a.head_dim;
+  const size_t position = a.first_position + token;
   const size_t oldest = a.window == 0 || position < a.window ? 0 : position - a.window + 1;
-  const float kNone = -INFINITY;
-  float most = kNone, total = 0;
-  std::vector<float> o(a.head_dim, 0.0f);
-  for (size_t segment = oldest / kSegment * kSegment; segment <= position; segment += kSegment) {
-    std::vector<float> p(kSegment, kNone);
-    float m = kNone;
-    for (size_t s = std::max(segment, oldest); s < segment + kSegment && s <= position; ++s) {
-      float score = 0;
-      for (size_t d = 0; d < a.head_dim; ++d)
-        score = std::fmaf(q[d], Kv::key(a.kv, s, d, a.head_dim), score);
-      p[s - segment] = score * a.scale;
-      m = std::fmax(m, p[s - segment]);
-    }
-    Lanes l;
-    for (size_t i = 0; i < kSegment; ++i) {
-      p[i] = exp_of(p[i] - m);
-      l.v[i % kLanes] = l.v[i % kLanes] + p[i];
-    }
-    const float merged = std::fmax(most, m), keep = exp_of(most - merged),
-                take = exp_of(m - merged);
-    total = std::fmaf(total, keep, fold(l) * take);
-    most = merged;
-    for (size_t d = 0; d < a.head_dim; ++d) {
-      float mix = 0;
-      for (size_t s = std::max(segment, oldest); s < segment + kSegment && s <= position; ++s) {
-        mix = std::fmaf(p[s - segment], Kv::value(a.kv, s, d, a.head_dim), mix);
-      }
-      o[d] = std::fmaf(o[d], keep, mix * take);
+  AttendSums all;
+  for (size_t i = oldest / kSegment; i <= position / kSegment; ++i) {
+    const size_t first = std::max(i * kSegment, oldest),
+                 last = std::min((i + 1) * kSegment, position + 1);
+    if (!a.parts) {
+      merge(all, attend_segment<Kv>(a, q, first, last));
+    } else if (a.first_segment <= i && i < a.last_segment) {
+      store_part(attend_segment<Kv>(a, q, first, last),
+                 a.parts + (i - a.first_segment) * a.parts_stride +
+                     (token * a.n_heads + head) * attend_part_floats(a.head_dim));
     }
   }
-  for (size_t d = 0; d < a.head_dim; ++d) out[d] = std::fmaf(o[d], 1.0f / total, 0.0f);
+  if (!a.parts) finish(all, a.out + token * a.out_stride + head * a.head_dim);
 }
 
 template <class Kv>
 void attend(const AttendArgs& a) {
   for (size_t t = 0; t < a.n_tokens; ++t) {
-    for (size_t h = 0; h < a.n_heads; ++h) {
-      attend_one<Kv>(a, a.q + t * a.q_stride + h * a.head_dim,
-                     a.out + t * a.out_stride + h * a.head_dim, a.first_position + t);
-    }
+    for (size_t h = 0; h < a.n_heads; ++h) attend_row<Kv>(a, t, h);
   }
+}
+
+void attend_merge(const AttendMergeArgs& a) {
+  AttendSums all;
+  if (!a.start) all = load_part(a.sum, a.head_dim);
+  for (size_t s = 0; s < a.n_parts; ++s)
+    merge(all, load_part(a.parts + s * a.parts_stride, a.head_dim));
+  store_part(all, a.sum);
+  if (a.out) finish(all, a.out);
 }
 
 // ---- probes ----
@@ -396,7 +510,7 @@ size_t probe_int8(size_t rounds) {
   return rounds * 2;
 }
 
-size_t probe_float(size_t rounds) {
+size_t probe_fp32(size_t rounds) {
   volatile float a = 0.999f;
   float sum = 1;
   for (size_t r = 0; r < rounds; ++r) sum = std::fmaf(sum, a, 0.001f);
@@ -405,7 +519,7 @@ size_t probe_float(size_t rounds) {
   return rounds * 2;
 }
 
-void probe_read(const std::byte* data, size_t bytes) {
+void probe_read(const std::byte* data, size_t bytes, size_t) {
   uint64_t sum = 0, word;
   for (size_t i = 0; i + sizeof word <= bytes; i += sizeof word) {
     std::memcpy(&word, data + i, sizeof word);
@@ -417,24 +531,55 @@ void probe_read(const std::byte* data, size_t bytes) {
 
 }  // namespace
 
-constinit const Table kRefTable = {
+constexpr Table kRefTable = {
     .name = "ref",
     .needs = 0,
+    .numerics = Numerics::kPortable,
+    .act_form = {ActForm::kF32, ActForm::kF32, ActForm::kF32, ActForm::kQ32, ActForm::kQ32,
+                 ActForm::kQ32, ActForm::kQ32, ActForm::kQ32, ActForm::kQ256, ActForm::kQ256,
+                 ActForm::kQ256},
     .gemm = {gemm_float<float>, gemm_float<Half>, gemm_float<BFloat16>,
              gemm_small<quant::BlockQ4_0>, gemm_small<quant::BlockQ4_1>,
              gemm_small<quant::BlockQ5_0>, gemm_small<quant::BlockQ5_1>,
              gemm_small<quant::BlockQ8_0>, gemm_large<quant::BlockQ4_K>,
              gemm_large<quant::BlockQ5_K>, gemm_large<quant::BlockQ6_K>},
     .attend = {attend<Plain<float>>, attend<Plain<Half>>, attend<Plain<BFloat16>>, attend<Q8>},
+    .attend_merge = attend_merge,
     .kv_append = {Plain<float>::append, Plain<Half>::append, Plain<BFloat16>::append, Q8::append},
     .quantize32 = quantize32,
     .quantize256 = quantize256,
     .rmsnorm = rmsnorm,
     .silu_mul = silu_mul,
     .rope = rope,
-    .probe_int8 = probe_int8,
-    .probe_float = probe_float,
-    .probe_read = probe_read,
+    .probes = {.fp32 = probe_fp32, .int8 = probe_int8, .read = probe_read},
 };
+
+namespace {
+constexpr Table native_table() {
+  Table table = kRefTable;
+  table.numerics = Numerics::kNative;
+  const GemmFn gemms[quant::kNumFormats] = {
+      gemm_bf16<float>,
+      gemm_bf16<Half>,
+      gemm_bf16<BFloat16>,
+      gemm_bf16<quant::BlockQ4_0>,
+      gemm_bf16<quant::BlockQ4_1>,
+      gemm_bf16<quant::BlockQ5_0>,
+      gemm_bf16<quant::BlockQ5_1>,
+      gemm_bf16<quant::BlockQ8_0>,
+      gemm_bf16<quant::BlockQ4_K>,
+      gemm_bf16<quant::BlockQ5_K>,
+      gemm_bf16<quant::BlockQ6_K>,
+  };
+  for (int i = 0; i < quant::kNumFormats; ++i) {
+    table.gemm[i] = gemms[i];
+    table.act_form[i] = ActForm::kBF16;
+  }
+  table.round_bf16 = round_to_bf16;
+  return table;
+}
+}  // namespace
+
+constinit const Table kRefNativeTable = native_table();
 
 }  // namespace hob::kernels

@@ -1,6 +1,10 @@
 #include "kernels/registry.h"
 
+#include <fmt/ranges.h>
+
+#include <algorithm>
 #include <cstdlib>
+#include <vector>
 
 #include "os/cpu.h"
 
@@ -14,34 +18,46 @@ namespace hob::amx {
 extern const kernels::Table kTable;
 }
 
+namespace hob::amx_bf16 {
+extern const kernels::Table kTable;
+}
+
 namespace hob::kernels {
 namespace {
-constexpr const Table* kCompiled[] = {&kRefTable, &avx2::kTable, &avx512::kTable, &amx::kTable};
+constexpr const Table* kCompiled[] = {&kRefTable, &avx2::kTable, &avx512::kTable, &amx::kTable,
+                                       &amx_bf16::kTable};
 }
 
 std::span<const Table* const> compiled() { return kCompiled; }
 
 bool runs_here(const Table& table) { return (table.needs & ~os::cpu_features()) == 0; }
 
-Result<const Table*> select(std::string_view name) {
+Result<const Table*> select(std::string_view name, Numerics numerics) {
   if (name.empty()) {
     const char* forced = std::getenv("HOB_ISA");
     if (forced) name = forced;
   }
-  std::string known;
-  const Table* best = nullptr;
+  std::vector<std::string> known, native;
+  const Table *best = nullptr, *named = nullptr;
   for (const Table* table : kCompiled) {
-    if (name == table->name) {
-      if (runs_here(*table)) return table;
-      return fail(ErrorKind::kUnsupported, "HOB_ISA={}: this processor lacks {}", name,
-                  os::cpu_features_text(table->needs & ~os::cpu_features()));
-    }
-    known += (known.empty() ? "" : ", ") + std::string(table->name);
+    (table->numerics == Numerics::kNative ? native : known).emplace_back(table->name);
+    if (table->numerics != numerics) continue;
+    if (name == table->name) named = table;
     if (runs_here(*table)) best = table;
   }
-  if (!name.empty())
-    return fail(ErrorKind::kInvalid, "HOB_ISA={}: unknown; there are {}", name, known);
-  return best;
+  if (!name.empty() && std::ranges::find(known, name) == known.end())
+    return fail(ErrorKind::kInvalid, "HOB_ISA={}: unknown; there are {}", name,
+                fmt::join(known, ", "));
+  const Table* found = name.empty() ? best : named;
+  if (!found) {
+    return fail(ErrorKind::kUnsupported,
+                "--numerics native: {} has no definitions of its own ({} has); portable ones run "
+                "everywhere",
+                name.empty() ? "this processor" : name, fmt::join(native, ", "));
+  }
+  if (runs_here(*found)) return found;
+  return fail(ErrorKind::kUnsupported, "HOB_ISA={}: this processor lacks {}", name,
+              os::cpu_features_text(found->needs & ~os::cpu_features()));
 }
 
 }  // namespace hob::kernels

@@ -32,6 +32,17 @@ constexpr size_t round_up(size_t n, size_t multiple) {
   return (n + multiple - 1) / multiple * multiple;
 }
 
+// Which set of definitions a table computes by: the portable one above, or its own.
+enum class Numerics : uint8_t { kPortable, kNative };
+
+// The forms of activations that products ask for: as they are, int8 with a scale per 32 or 256, or
+// bfloat16.
+enum class ActForm : uint8_t { kF32, kQ32, kQ256, kBF16 };
+constexpr ActForm portable_act_form(quant::Format format) {
+  const bool floats = format <= quant::Format::kBF16;
+  return floats ? ActForm::kF32 : format < quant::Format::kQ4_K ? ActForm::kQ32 : ActForm::kQ256;
+}
+
 // M rows of K activations in the forms that weights ask for. Only the form of the weight's format
 // needs to be present. The int8 forms (all their arrays) are readable up to the next multiple of
 // kLanes rows, whatever stands there.
@@ -45,6 +56,7 @@ struct Acts {
   const float* scaled_sum = nullptr;
   const int16_t* sum16 = nullptr;  // [M,K/16]: sums of q, 256-blocks only
   const int16_t* sum32 = nullptr;  // [M,K/32]: sums of q, both
+  const uint16_t* bf16 = nullptr;  // [M,K up to a multiple of 32], zeros behind K
 };
 
 // Where the scale of token m's block b stands, of `blocks` in a row.
@@ -75,6 +87,9 @@ constexpr size_t gemm_scratch_bytes(size_t K) {
   constexpr size_t kFixed = 4096 + kPartialSums * sizeof(float);
   return kFixed + (K / 32 + 16) * kScratchPer32;
 }
+// And where activations are bfloat16.
+inline constexpr size_t kBf16Scratch = 960 * 1024;
+constexpr size_t gemm_bf16_scratch_bytes(size_t K) { return kBf16Scratch + kLanes * 4 * (K + 1024); }
 
 enum class KvFormat : uint8_t { kF32, kF16, kBF16, kQ8_0 };
 inline constexpr int kNumKvFormats = 4;
@@ -169,12 +184,15 @@ struct Probes {
   size_t (*bf16)(size_t rounds);        // asks for os::kAvx512Bf16 besides what the table needs
   size_t (*int8_tiles)(size_t rounds);
   size_t (*bf16_tiles)(size_t rounds);  // asks for os::kAmxBf16 likewise
-  void (*read)(const std::byte* data, size_t bytes);  // once; `bytes` is a multiple of 256
+  // Once; `bytes` is a multiple of 256. Asks for what stands `ahead` bytes further on.
+  void (*read)(const std::byte* data, size_t bytes, size_t ahead);
 };
 
 struct Table {
   const char* name;
   uint32_t needs;  // os::CpuFeature bits
+  Numerics numerics;
+  ActForm act_form[quant::kNumFormats];  // what gemm of the format reads
 
   GemmFn gemm[quant::kNumFormats];
   AttendFn attend[kNumKvFormats];
@@ -189,6 +207,10 @@ struct Table {
                      int16_t* sum32);
   void (*quantize256)(const float* x, size_t count, int8_t* q, float* scale, int16_t* sum16,
                       int16_t* sum32);
+
+  // One row of `count` floats to bfloat16, nearest even, then zeros up to a multiple of 32. Null
+  // where no product asks for it.
+  void (*round_bf16)(const float* x, size_t count, uint16_t* out);
 
   // y = x * (1 / sqrt(fold(lanes of x * x) / count + eps)) * weight
   void (*rmsnorm)(float* y, const float* x, const float* weight, size_t count, float eps);
@@ -205,7 +227,8 @@ struct Table {
 
 inline constexpr float kTinyBlock = 1e-30f;
 
-// The scalar definition; always there.
-extern const Table kRefTable;
+// The scalar definitions: the portable ones, and the native ones of AMX (products of bfloat16
+// tiles, for tests to compare with; nothing runs by it).
+extern const Table kRefTable, kRefNativeTable;
 
 }  // namespace hob::kernels

@@ -62,10 +62,10 @@ Result<std::unique_ptr<Run>> Transformer::make_run(ops::Ctx& ctx, size_t rows) c
     HOB_TRY(*matrix, allocate(run->memory, rows, cols));
   }
   const size_t widest = std::max({spec.width, q_width, spec.ffn_width});
-  HOB_TRY(run->operand, ops::Operand::allocate(rows, widest));
+  HOB_TRY(run->operand, ops::Operand::allocate(ctx, rows, widest));
   HOB_TRY(run->rope, ops::RopeTable::allocate(spec.rope, rows));
   HOB_TRY_VOID(ctx.reserve_scratch(
-      std::max(ops::linear_scratch_bytes(widest), ops::attend_scratch_bytes(head_dim))));
+      std::max(ops::linear_scratch_bytes(ctx, widest), ops::attend_scratch_bytes(head_dim))));
   return run;
 }
 

@@ -1,5 +1,7 @@
 #include "ops/linear.h"
 
+#include <algorithm>
+
 namespace hob::ops {
 namespace {
 
@@ -10,58 +12,77 @@ constexpr size_t kAlone = 16384;
 
 }  // namespace
 
-Result<Operand> Operand::allocate(size_t rows, size_t cols) {
+Result<Operand> Operand::allocate(const Ctx& ctx, size_t rows, size_t cols) {
   const size_t m = round_up(rows, kernels::kLanes), k = round_up(cols, 256);
+  const auto wants = [&](kernels::ActForm form) {
+    return std::ranges::find(ctx.kernels.act_form, form) != std::end(ctx.kernels.act_form);
+  };
   Operand operand;
-  for (Form* form : {&operand.by32_, &operand.by256_}) {
-    const size_t block = form == &operand.by32_ ? 32 : 256;
-    HOB_TRY(form->q, Storage::allocate(m * k, "int8 activations"));
-    HOB_TRY(form->scale, Storage::allocate(m * k / block * sizeof(float), "activation scales"));
-    HOB_TRY(form->sum32, Storage::allocate(m * k / 32 * sizeof(int16_t), "activation sums"));
+  for (const size_t block : {32, 256}) {
+    if (!wants(block == 32 ? kernels::ActForm::kQ32 : kernels::ActForm::kQ256)) continue;
+    Blocks& blocks = block == 32 ? operand.by32_ : operand.by256_;
+    HOB_TRY(blocks.q, Storage::allocate(m * k, "int8 activations"));
+    HOB_TRY(blocks.scale, Storage::allocate(m * k / block * sizeof(float), "activation scales"));
+    HOB_TRY(blocks.sum32, Storage::allocate(m * k / 32 * sizeof(int16_t), "activation sums"));
+    if (block == 32) {
+      HOB_TRY(blocks.scaled_sum, Storage::allocate(m * k / 32 * sizeof(float), "activation sums"));
+    } else {
+      HOB_TRY(blocks.sum16, Storage::allocate(m * k / 16 * sizeof(int16_t), "activation sums"));
+    }
   }
-  HOB_TRY(operand.by32_.scaled_sum,
-          Storage::allocate(m * k / 32 * sizeof(float), "activation sums"));
-  HOB_TRY(operand.by256_.sum16, Storage::allocate(m * k / 16 * sizeof(int16_t), "activation sums"));
+  if (wants(kernels::ActForm::kBF16)) {
+    HOB_TRY(operand.bf16_, Storage::allocate(m * k * sizeof(uint16_t), "bfloat16 activations"));
+  }
   return operand;
 }
 
 void Operand::set(const Matrix& x) {
   x_ = x;
-  by32_.ready = by256_.ready = false;
+  ready_ = {};
 }
 
-kernels::Acts Operand::acts(size_t block) const {
+kernels::Acts Operand::acts(kernels::ActForm form) const {
   kernels::Acts acts{.f32 = x_.data, .f32_stride = x_.stride};
-  if (block == 1) return acts;
-  const Form& form = block == 32 ? by32_ : by256_;
-  acts.q = form.q.as<int8_t>();
-  acts.scale = form.scale.as<float>();
-  acts.scaled_sum = form.scaled_sum.as<float>();
-  acts.sum16 = form.sum16.as<int16_t>();
-  acts.sum32 = form.sum32.as<int16_t>();
+  if (form == kernels::ActForm::kBF16) acts.bf16 = bf16_.as<uint16_t>();
+  if (form != kernels::ActForm::kQ32 && form != kernels::ActForm::kQ256) return acts;
+  const Blocks& blocks = form == kernels::ActForm::kQ32 ? by32_ : by256_;
+  acts.q = blocks.q.as<int8_t>();
+  acts.scale = blocks.scale.as<float>();
+  acts.scaled_sum = blocks.scaled_sum.as<float>();
+  acts.sum16 = blocks.sum16.as<int16_t>();
+  acts.sum32 = blocks.sum32.as<int16_t>();
   return acts;
 }
 
-void Operand::quantize(Ctx& ctx, size_t block) {
-  Form& form = block == 32 ? by32_ : by256_;
-  if (block == 1 || form.ready) return;
-  form.ready = true;
-  const size_t K = x_.cols;
-  HOB_CHECK(form.q.size() >= round_up(x_.rows, kernels::kLanes) * K, "operand of {} x {}", x_.rows,
-            K);
-  const auto rows = [&](size_t first, size_t last, int) {
-    for (size_t m = first; m < last; ++m) {
-      int8_t* q = form.q.as<int8_t>() + m * K;
-      const size_t scales = kernels::scale_index(m, 0, K / block);
-      float* scale = form.scale.as<float>() + scales;
-      int16_t* sum32 = form.sum32.as<int16_t>() + m * (K / 32);
-      if (block == 32) {
-        ctx.kernels.quantize32(x_.row(m), K, q, scale, form.scaled_sum.as<float>() + scales, sum32);
-      } else {
-        ctx.kernels.quantize256(x_.row(m), K, q, scale, form.sum16.as<int16_t>() + m * (K / 16),
-                                sum32);
-      }
+void Operand::prepare(Ctx& ctx, kernels::ActForm form) {
+  bool& ready = ready_[static_cast<size_t>(form)];
+  if (form == kernels::ActForm::kF32 || ready) return;
+  ready = true;
+  const size_t K = x_.cols, padded_rows = round_up(x_.rows, kernels::kLanes);
+  const auto row = [&](size_t m) {
+    if (form == kernels::ActForm::kBF16) {
+      ctx.kernels.round_bf16(x_.row(m), K, bf16_.as<uint16_t>() + m * round_up(K, 32));
+      return;
     }
+    const size_t block = form == kernels::ActForm::kQ32 ? 32 : 256;
+    const Blocks& to = block == 32 ? by32_ : by256_;
+    int8_t* q = to.q.as<int8_t>() + m * K;
+    const size_t scales = kernels::scale_index(m, 0, K / block);
+    float* scale = to.scale.as<float>() + scales;
+    int16_t* sum32 = to.sum32.as<int16_t>() + m * (K / 32);
+    if (block == 32) {
+      ctx.kernels.quantize32(x_.row(m), K, q, scale, to.scaled_sum.as<float>() + scales, sum32);
+    } else {
+      ctx.kernels.quantize256(x_.row(m), K, q, scale, to.sum16.as<int16_t>() + m * (K / 16),
+                              sum32);
+    }
+  };
+  const size_t room = form == kernels::ActForm::kBF16 ? bf16_.size() / 2
+                      : form == kernels::ActForm::kQ32 ? by32_.q.size()
+                                                       : by256_.q.size();
+  HOB_CHECK(room >= padded_rows * K, "operand of {} x {}", x_.rows, K);
+  const auto rows = [&](size_t first, size_t last, int) {
+    for (size_t m = first; m < last; ++m) row(m);
   };
   if (x_.rows * K < kAlone) {
     rows(0, x_.rows, 0);
@@ -70,7 +91,11 @@ void Operand::quantize(Ctx& ctx, size_t block) {
   }
 }
 
-size_t linear_scratch_bytes(size_t max_cols) { return kernels::gemm_scratch_bytes(max_cols); }
+size_t linear_scratch_bytes(const Ctx& ctx, size_t max_cols) {
+  const size_t bytes = kernels::gemm_scratch_bytes(max_cols);
+  if (ctx.kernels.numerics == kernels::Numerics::kPortable) return bytes;
+  return std::max(bytes, kernels::gemm_bf16_scratch_bytes(max_cols));
+}
 
 void linear(Ctx& ctx, Operand& x, std::initializer_list<Product> products) {
   const size_t M = x.x_.rows, K = x.x_.cols;
@@ -78,7 +103,7 @@ void linear(Ctx& ctx, Operand& x, std::initializer_list<Product> products) {
   for (const Product& p : products) {
     HOB_CHECK(p.weight->cols == K && p.y.rows == M && p.y.cols == p.weight->rows,
               "{}x{} . {}x{} -> {}x{}", p.weight->rows, p.weight->cols, M, K, p.y.rows, p.y.cols);
-    x.quantize(ctx, quant::traits(p.weight->format).block_len);
+    x.prepare(ctx, ctx.kernels.act_form[static_cast<int>(p.weight->format)]);
     groups += round_up(p.weight->rows, kernels::kLanes) / kernels::kLanes;
   }
   ctx.pool.split(groups, 1, [&](size_t first, size_t last, int thread) {
@@ -94,7 +119,7 @@ void linear(Ctx& ctx, Operand& x, std::initializer_list<Product> products) {
              .last_row = std::min(last * kernels::kLanes, w.rows),
              .M = M,
              .K = K,
-             .x = x.acts(quant::traits(w.format).block_len),
+             .x = x.acts(ctx.kernels.act_form[static_cast<int>(w.format)]),
              .y = p.y.data,
              .y_stride = p.y.stride,
              .bias = p.bias,

@@ -54,8 +54,8 @@ class Linear : public testing::Test {
                                              const kernels::Table& table = **kernels::select()) {
     os::ThreadPool pool(threads);
     Ctx ctx(pool, table);
-    EXPECT_TRUE(ctx.reserve_scratch(linear_scratch_bytes(K)));
-    Operand operand = *Operand::allocate(M, K);
+    EXPECT_TRUE(ctx.reserve_scratch(linear_scratch_bytes(ctx, K)));
+    Operand operand = *Operand::allocate(ctx, M, K);
     operand.set(Matrix(x.data(), M, K));
     std::vector<std::vector<float>> ys;
     std::vector<Product> products;
@@ -186,8 +186,8 @@ TEST_F(Linear, StridesAreRespected) {
     const auto want = run({{w}}, packed, M, K, 1)[0];
     os::ThreadPool pool(2);
     Ctx ctx(pool, **kernels::select());
-    ASSERT_TRUE(ctx.reserve_scratch(linear_scratch_bytes(K)));
-    Operand operand = *Operand::allocate(M, K);
+    ASSERT_TRUE(ctx.reserve_scratch(linear_scratch_bytes(ctx, K)));
+    Operand operand = *Operand::allocate(ctx, M, K);
     operand.set(Matrix(wide.data(), M, K + 24).columns(8, K));
     std::vector<float> y(M * 40, -1.0f);
     linear(ctx, operand, {{Matrix(y.data(), M, 40).columns(5, 21), &w->weight}});
@@ -205,8 +205,8 @@ TEST_F(Linear, AnOperandTakesNewValues) {
   const auto first = random_floats(K, 13), second = random_floats(K, 14);
   os::ThreadPool pool(1);
   Ctx ctx(pool, **kernels::select());
-  ASSERT_TRUE(ctx.reserve_scratch(linear_scratch_bytes(K)));
-  Operand operand = *Operand::allocate(1, K);
+  ASSERT_TRUE(ctx.reserve_scratch(linear_scratch_bytes(ctx, K)));
+  Operand operand = *Operand::allocate(ctx, 1, K);
   for (const auto& x : {first, second}) {
     std::vector<float> copy = x, yw(16), yk(16);
     operand.set(Matrix(copy.data(), 1, K));
