@@ -1,16 +1,13 @@
-// hob bench: tokens per second of prompts and of generation.
-//
-// As llama-bench measures: random tokens, one untimed run first, then the mean and standard
-// deviation over --repeat runs. Beside the speed stands what moves it: generation streams every
-// weight and the attention cache once per token, a prompt multiplies every weight with every token;
-// and how near that comes to what the machine can do, measured in the same run.
+// hob bench: tokens per second of prompts and of generation, and how near that comes to what this
+// machine can do, measured in the same run. The parts: bench_run (timing), bench_work (what a test
+// costs and must take at least), bench_limits (--limits, the machine alone).
 #include <algorithm>
-#include <chrono>
-#include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/rng.h"
+#include "cli/bench_limits.h"
+#include "cli/bench_run.h"
+#include "cli/bench_work.h"
 #include "cli/command.h"
 #include "cli/model_flags.h"
 #include "cli/safe_text.h"
@@ -20,187 +17,119 @@
 namespace hob::cli {
 namespace {
 
-using engine::Logits;
-using engine::Slice;
 using nlohmann::ordered_json;
-using text::Token;
 
 struct BenchFlags {
   EngineFlags engine;
-  size_t prompt = 512, generate = 128, depth = 0, repeat = 3;
-  bool json = false;
+  size_t prompt = 512, generate = 128, depth = 0, sequences = 1, repeat = 3;
+  bool json = false, limits = false;
 };
 
-struct Test {
-  std::string name;
-  bool generates = false;
-  size_t tokens = 0;
-};
-
-struct Measured {
-  Test test;
-  std::vector<double> rates;  // tokens per second, one per run
-  double mean() const;
-  double deviation() const;
-};
-
-double Measured::mean() const {
-  double sum = 0;
-  for (double rate : rates) sum += rate;
-  return sum / static_cast<double>(rates.size());
-}
-
-double Measured::deviation() const {
-  if (rates.size() < 2) return 0;
-  double squares = 0;
-  for (double rate : rates) squares += (rate - mean()) * (rate - mean());
-  return std::sqrt(squares / static_cast<double>(rates.size() - 1));
-}
-
-// What a token costs, from the model's own sizes.
-struct Costs {
-  double weight_bytes = 0;        // read per generated token
-  double int8_products = 0;       // multiply-adds per prompt token with block-quantised weights
-  double float_products = 0;      // and with float ones
-  double kv_bytes_per_token = 0;  // of cache, read per generated token and cached token
-};
-
-Costs costs_of(const models::Transformer& model, engine::KvFormat kv) {
-  Costs costs;
-  costs.weight_bytes = static_cast<double>(model.weight_bytes());
-  for (const models::Block& block : model.blocks) {
-    for (const Weight* w : block.matrices()) {
-      const bool quantised = quant::traits(w->format).block_len > 1;
-      (quantised ? costs.int8_products : costs.float_products) +=
-          static_cast<double>(w->rows) * static_cast<double>(w->cols);
-    }
-  }
-  constexpr size_t kPositions = 1024;
-  for (const ops::KvLayer& layer : model.cache_layout(kv, kPositions)) {
-    costs.kv_bytes_per_token += static_cast<double>(layer.bytes()) / kPositions;
-  }
-  return costs;
-}
-
-class Bench {
- public:
-  Bench(engine::Engine& engine, engine::Sequence sequence, size_t vocabulary,
-        const BenchFlags& flags)
-      : engine_(engine), sequence_(std::move(sequence)), vocabulary_(vocabulary), flags_(flags) {}
-
-  Result<Measured> measure(const Test& test) {
-    sequence_.truncate(0);
-    if (flags_.depth > 0) HOB_TRY_VOID(run(random_tokens(flags_.depth, 0), Logits::kNone));
-    HOB_TRY_VOID(once(test, 0));
-    Measured out{test, {}};
-    for (size_t i = 1; i <= flags_.repeat; ++i) {
-      const auto start = std::chrono::steady_clock::now();
-      HOB_TRY_VOID(once(test, i));
-      const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-      out.rates.push_back(static_cast<double>(test.tokens) / seconds.count());
-    }
-    return out;
-  }
-
- private:
-  Result<> once(const Test& test, size_t round) {
-    sequence_.truncate(flags_.depth);
-    const auto tokens = random_tokens(test.tokens, round);
-    if (!test.generates) return run(tokens, Logits::kLast);
-    for (size_t i = 0; i < tokens.size(); ++i) {
-      HOB_TRY_VOID(run(std::span(tokens).subspan(i, 1), Logits::kLast));
-    }
-    return {};
-  }
-
-  Result<> run(std::span<const Token> tokens, Logits logits) {
-    if (os::InterruptGuard::take()) return fail(ErrorKind::kCancelled, "stopped");
-    const Slice slice{&sequence_, tokens, logits};
-    return engine_.run({&slice, 1}, logits_);
-  }
-
-  std::vector<Token> random_tokens(size_t count, size_t round) const {
-    std::vector<Token> tokens(count);
-    for (size_t i = 0; i < count; ++i) {
-      const auto words = random_words(round, RandomStream::kTest, i);
-      tokens[i] = static_cast<Token>(words[0] % vocabulary_);
-    }
-    return tokens;
-  }
-
-  engine::Engine& engine_;
-  engine::Sequence sequence_;
-  size_t vocabulary_;
-  const BenchFlags& flags_;
-  std::vector<float> logits_;
-};
-
-std::vector<Test> tests_of(const BenchFlags& flags) {
+std::vector<BenchTest> tests_of(const BenchFlags& flags) {
   const std::string at = flags.depth > 0 ? fmt::format("@{}", flags.depth) : "";
-  std::vector<Test> tests;
+  const std::string times = flags.sequences > 1 ? fmt::format("x{}", flags.sequences) : "";
+  std::vector<BenchTest> tests;
   if (flags.prompt > 0)
-    tests.push_back({fmt::format("pp{}{}", flags.prompt, at), false, flags.prompt});
-  if (flags.generate > 0)
-    tests.push_back({fmt::format("tg{}{}", flags.generate, at), true, flags.generate});
+    tests.push_back({fmt::format("pp{}{}", flags.prompt, at), false, flags.prompt, 1});
+  if (flags.generate > 0) {
+    tests.push_back({fmt::format("tg{}{}{}", flags.generate, times, at), true, flags.generate,
+                     flags.sequences});
+  }
   return tests;
 }
 
-// Bytes from memory per second while generating, in GB/s.
-double read_gbps(const Measured& measured, const Costs& costs, size_t depth) {
-  const double cached = static_cast<double>(depth) + static_cast<double>(measured.test.tokens) / 2;
-  return measured.mean() * (costs.weight_bytes + costs.kv_bytes_per_token * cached) / 1e9;
-}
+// What was measured, beside what it cost and what bounds it.
+struct Outcome {
+  Measured measured;
+  Work work;
+  Rates limits;
 
-// Multiplications and additions with weights per second, in units of 1e9.
-double gops(const Measured& measured, const Costs& costs) {
-  return measured.mean() * 2 * (costs.int8_products + costs.float_products) / 1e9;
-}
-
-// Generation is bounded by reading, a prompt by multiplying: how near to this machine's limit, in
-// percent.
-double percent_of_limit(const Measured& measured, const Costs& costs, const engine::Limits& limits,
-                        size_t depth) {
-  if (measured.test.generates) return 100 * read_gbps(measured, costs, depth) / limits.read_gbps;
-  const double nanoseconds_per_token =
-      2 * (costs.int8_products / limits.int8_gops + costs.float_products / limits.float_gflops);
-  return 100 * measured.mean() * nanoseconds_per_token / 1e9;
-}
-
-ordered_json measured_json(const Measured& measured, const Costs& costs,
-                           const engine::Limits& limits, const BenchFlags& flags,
-                           chat::LocalModel& model) {
-  ordered_json out = {{"test", measured.test.name},
-                      {"model", model.name()},
-                      {"tokens_per_second", measured.mean()},
-                      {"stddev", measured.deviation()},
-                      {"runs", measured.rates},
-                      {"percent_of_limit", percent_of_limit(measured, costs, limits, flags.depth)},
-                      {"threads", model.engine().threads()},
-                      {"isa", model.engine().isa()},
-                      {"kv", flags.engine.kv},
-                      {"depth", flags.depth}};
-  if (measured.test.generates) {
-    out["read_gbps"] = read_gbps(measured, costs, flags.depth);
-    out["limit_gbps"] = limits.read_gbps;
-  } else {
-    out["gops"] = gops(measured, costs);
-    out["limit_int8_gops"] = limits.int8_gops;
-    out["limit_float_gflops"] = limits.float_gflops;
+  double per_second(double amount) const { return amount / measured.mean_seconds() / 1e9; }
+  double read_gbps() const { return per_second(work.bytes); }
+  double gops() const { return per_second(work.operations()); }
+  double attention_percent() const {
+    return 100 * 2 * work.attention_products / work.operations();
   }
-  return out;
+  bool bound_by_reading() const {
+    return reading_seconds(work, limits) > multiplying_seconds(work, limits);
+  }
+  double percent_of_limit() const {
+    const double least =
+        std::max(reading_seconds(work, limits), multiplying_seconds(work, limits));
+    return 100 * least / measured.mean_seconds();
+  }
+};
+
+Work work_of(const ModelCost& cost, const BenchTest& test, const BenchFlags& flags, size_t chunk) {
+  return test.generates ? generation_work(cost, test.tokens, flags.depth, test.sequences)
+                        : prompt_work(cost, test.tokens, flags.depth, chunk);
 }
 
-std::vector<std::string> measured_row(const Measured& measured, const Costs& costs,
-                                      const engine::Limits& limits, const BenchFlags& flags) {
-  const std::string work = measured.test.generates
-                               ? fmt::format("{:.1f} GB/s", read_gbps(measured, costs, flags.depth))
-                               : fmt::format("{:.1f} Gop/s", gops(measured, costs));
-  return {measured.test.name, fmt::format("{:.2f}", measured.mean()),
-          fmt::format("{:.2f}", measured.deviation()), work,
-          fmt::format("{:.0f} %", percent_of_limit(measured, costs, limits, flags.depth))};
+ordered_json as_json(const Outcome& outcome, const BenchFlags& flags, chat::LocalModel& model) {
+  const BenchTest& test = outcome.measured.test;
+  return {{"test", test.name},
+          {"model", model.name()},
+          {"tokens_per_second", outcome.measured.mean()},
+          {"stddev", outcome.measured.deviation()},
+          {"runs", outcome.measured.rates},
+          {"percent_of_limit", outcome.percent_of_limit()},
+          {"bound", outcome.bound_by_reading() ? "reading" : "multiplying"},
+          {"threads", model.engine().threads()},
+          {"isa", model.engine().isa()},
+          {"numerics", flags.engine.numerics},
+          {"kv", flags.engine.kv},
+          {"depth", flags.depth},
+          {"sequences", test.sequences},
+          {"read_gbps", outcome.read_gbps()},
+          {"gops", outcome.gops()},
+          {"attention_percent", outcome.attention_percent()},
+          {"limit_read_gbps", outcome.limits.read_gbps},
+          {"limit_quantised_gops", outcome.limits.quantised_gops},
+          {"limit_floating_gflops", outcome.limits.floating_gflops},
+          {"limit_attention_gflops", outcome.limits.attention_gflops}};
 }
 
-Result<> bench(Io& io, BenchFlags& flags) {
+std::vector<std::string> as_row(const Outcome& outcome) {
+  return {outcome.measured.test.name,
+          fmt::format("{:.2f}", outcome.measured.mean()),
+          fmt::format("{:.2f}", outcome.measured.deviation()),
+          fmt::format("{:.1f}", outcome.read_gbps()),
+          fmt::format("{:.0f}", outcome.gops()),
+          fmt::format("{:.0f} %", outcome.attention_percent()),
+          fmt::format("{:.0f} % of {}", outcome.percent_of_limit(),
+                      outcome.bound_by_reading() ? "reading" : "multiplying")};
+}
+
+void print(Io& io, const std::vector<Outcome>& outcomes, const BenchFlags& flags,
+           chat::LocalModel& model) {
+  io.print("{}, {} threads, {}, {} numerics, KV {}\n", safe_line(model.name()),
+           model.engine().threads(), model.engine().isa(), flags.engine.numerics,
+           flags.engine.kv);
+  std::vector<std::vector<std::string>> rows;
+  for (const Outcome& outcome : outcomes) rows.push_back(as_row(outcome));
+  io.write(table_text({{"TEST"},
+                       {"TOKENS/S", true},
+                       {"STDDEV", true},
+                       {"GB/S", true},
+                       {"GOP/S", true},
+                       {"ATTENTION", true},
+                       {"LIMIT", true}},
+                      rows));
+  const Rates& limits = outcomes.front().limits;
+  io.print(
+      "\nThis machine's limits: reading {:.1f} GB/s, products with quantised weights {:.0f} Gop/s, "
+      "with float ones {:.0f}, attention {:.0f}\n",
+      limits.read_gbps, limits.quantised_gops, limits.floating_gflops, limits.attention_gflops);
+}
+
+// The bandwidth is that of a working set of the model's size: a small model stays in the cache.
+Result<Rates> measure_rates(engine::Engine& engine, kernels::Numerics numerics) {
+  HOB_TRY(auto meter, engine::LimitMeter::create(engine.threads(), engine.isa()));
+  HOB_TRY(const double read_gbps, meter.read_gbps(engine.model().weight_bytes()));
+  return rates_of(meter.peaks(), read_gbps, numerics);
+}
+
+Result<> run_tests(Io& io, BenchFlags& flags) {
   const auto tests = tests_of(flags);
   if (tests.empty())
     return fail(ErrorKind::kInvalid, "nothing to measure: both --prompt and --generate are 0");
@@ -208,36 +137,37 @@ Result<> bench(Io& io, BenchFlags& flags) {
     flags.engine.context = flags.depth + std::max(flags.prompt, flags.generate);
   HOB_TRY(auto model, flags.engine.load());
   const engine::EngineOptions options = flags.engine.options();
-  const Costs costs = costs_of(model->engine().model(), options.kv);
-  HOB_TRY(auto sequence, model->engine().new_sequence());
+  const ModelCost cost = cost_of(model->engine().model(), options.kv);
 
   os::InterruptGuard guard;
-  Bench bench(model->engine(), std::move(sequence), model->tokenizer().size(), flags);
-  std::vector<Measured> results;
-  for (const Test& test : tests) {
+  BenchRunner runner(model->engine(), model->tokenizer().size(), flags.depth, flags.repeat);
+  std::vector<Outcome> outcomes;
+  for (const BenchTest& test : tests) {
     if (io.err_terminal) io.note(fmt::format("\r\x1b[K{} ...", test.name));
-    HOB_TRY(results.emplace_back(), bench.measure(test));
+    HOB_TRY(auto measured, runner.measure(test));
+    outcomes.push_back({std::move(measured), work_of(cost, test, flags, options.chunk), {}});
   }
-  HOB_TRY(const engine::Limits limits, model->engine().measure_limits());
+  HOB_TRY(const Rates limits, measure_rates(model->engine(), options.numerics));
   if (io.err_terminal) io.note("\r\x1b[K");
+  for (Outcome& outcome : outcomes) outcome.limits = limits;
   if (flags.json) {
     auto out = ordered_json::array();
-    for (const Measured& result : results)
-      out.push_back(measured_json(result, costs, limits, flags, *model));
+    for (const Outcome& outcome : outcomes) out.push_back(as_json(outcome, flags, *model));
     io.write(out.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
-    return {};
+  } else {
+    print(io, outcomes, flags, *model);
   }
-  io.print("{}, {} threads, {}, KV {}\n", safe_line(model->name()), model->engine().threads(),
-           model->engine().isa(), flags.engine.kv);
-  std::vector<std::vector<std::string>> rows;
-  for (const Measured& result : results) rows.push_back(measured_row(result, costs, limits, flags));
-  io.write(table_text(
-      {{"TEST"}, {"TOKENS/S", true}, {"STDDEV", true}, {"WORK", true}, {"OF LIMIT", true}}, rows));
-  io.print(
-      "\nThis machine's limits: reading {:.1f} GB/s, int8 products {:.0f} Gop/s, float {:.0f} "
-      "Gflop/s\n",
-      limits.read_gbps, limits.int8_gops, limits.float_gflops);
   return {};
+}
+
+Result<> bench(Io& io, BenchFlags& flags) {
+  if (!flags.limits) return run_tests(io, flags);
+  LimitsRequest request{.threads = flags.engine.threads, .json = flags.json};
+  if (!flags.engine.model.empty()) {
+    HOB_TRY(const auto model, flags.engine.load());
+    request.model_bytes = model->engine().model().weight_bytes();
+  }
+  return show_limits(io, request);
 }
 
 }  // namespace
@@ -245,20 +175,25 @@ Result<> bench(Io& io, BenchFlags& flags) {
 Action define_bench(CLI::App& app, Io& io) {
   auto flags = std::make_shared<BenchFlags>();
   flags->engine.declare(app);
-  app.add_option("--prompt", flags->prompt,
-                 "Tokens of the prompt test; 0 leaves it out (default: 512)")
-      ->option_text("N")
-      ->transform(whole_number(0, kMostTokens));
-  app.add_option("--generate", flags->generate,
-                 "Tokens of the generation test; 0 leaves it out (default: 128)")
-      ->option_text("N")
-      ->transform(whole_number(0, kMostTokens));
-  app.add_option("--depth", flags->depth, "Tokens already in the context (default: 0)")
-      ->option_text("N")
-      ->transform(whole_number(0, kMostTokens));
-  app.add_option("--repeat", flags->repeat, "Timed runs of each test (default: 3)")
-      ->option_text("N")
-      ->transform(whole_number(1, 1000));
+  const auto number = [&](const char* name, size_t& value, uint64_t low, uint64_t high,
+                          const char* what) {
+    return app.add_option(name, value, what)->option_text("N")->transform(whole_number(low, high));
+  };
+  constexpr size_t kMostSequences = 1024;
+  auto* prompt = number("--prompt", flags->prompt, 0, kMostTokens,
+                        "Tokens of the prompt test; 0 leaves it out (default: 512)");
+  auto* generate = number("--generate", flags->generate, 0, kMostTokens,
+                          "Tokens of the generation test; 0 leaves it out (default: 128)");
+  auto* sequences = number("--sequences", flags->sequences, 1, kMostSequences,
+                           "Sequences that the generation test runs together (default: 1)");
+  auto* depth = number("--depth", flags->depth, 0, kMostTokens,
+                       "Tokens already in the context (default: 0)");
+  auto* repeat = number("--repeat", flags->repeat, 1, 1000,
+                        "Timed runs of each test (default: 3)");
+  auto* limits = app.add_flag("--limits", flags->limits,
+                              "Measure the machine alone: peaks of products, and reading; with -m, "
+                              "also of as much as the model's weights");
+  for (auto* other : {prompt, generate, sequences, depth, repeat}) limits->excludes(other);
   app.add_flag("--json", flags->json, "Print a JSON array with one object per test");
   return [flags, &io] { return bench(io, *flags); };
 }

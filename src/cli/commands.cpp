@@ -56,13 +56,15 @@ constexpr Command kCommands[] = {
      "hob perplexity -m qwen --context 512 --chunks 40 wiki.txt\n"
      "hob perplexity --json wiki.txt",
      define_perplexity},
-    {"bench", "Measure tokens per second, and the work behind them",
-     "ppN is a prompt of N tokens run at once, tgN the generation of N tokens one by one; @D means "
-     "after D\n"
-     "tokens of context.",
+    {"bench", "Measure tokens per second, and how near this machine's limits that is",
+     "ppN is a prompt of N tokens run at once, tgN the generation of N tokens one by one, tgNxS that "
+     "of S\n"
+     "sequences together; @D means after D tokens of context.",
      "hob bench\n"
      "hob bench -m qwen --prompt 512 --generate 128 --threads 2\n"
-     "hob bench --prompt 0 --generate 64 --depth 4096 --json",
+     "hob bench --prompt 0 --generate 64 --depth 4096 --json\n"
+     "hob bench --prompt 0 --sequences 8\n"
+     "hob bench --limits",
      define_bench},
 };
 

@@ -16,7 +16,6 @@
 
 #include "base/result.h"
 #include "engine/kv_cache.h"
-#include "engine/limits.h"
 #include "engine/sampler.h"
 #include "models/transformer.h"
 #include "ops/ctx.h"
@@ -83,9 +82,6 @@ class Engine {
   const char* isa() const { return ctx_.kernels.name; }
 
   Result<Sequence> new_sequence() const;
-
-  // This engine's threads and instruction set against this machine; see engine/limits.h.
-  Result<Limits> measure_limits() { return engine::measure_limits(ctx_, model_->weight_bytes()); }
 
   // Appends each slice's tokens to its sequence. `logits` receives one row [V] per row asked for,
   // in slice order; it is resized. A token outside the vocabulary or a slice past the context is an

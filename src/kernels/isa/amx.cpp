@@ -26,12 +26,12 @@ using namespace hob::kernels;
 #include "kernels/body/rows.inl"
 #include "kernels/body/attend.inl"
 #include "kernels/body/probe.inl"
-#include "kernels/body/probe_bf16.inl"
+#include "kernels/body/probe_avx512.inl"
 #include "kernels/body/gemm_amx.inl"
 #include "kernels/body/probe_tiles.inl"
 #define HOB_GEMM_INT gemm_amx
 #define HOB_PROBES \
-  Probes{probe_fp32<12>, probe_int8<12>, probe_bf16, probe_int8_tiles, probe_bf16_tiles, probe_read}
+  Probes{probe_fp32<12>, probe_vnni, probe_bf16, probe_int8_tiles, probe_bf16_tiles, probe_read}
 #include "kernels/body/table.inl"
 // clang-format on
 

@@ -25,7 +25,7 @@ using namespace hob::kernels;
 #include "kernels/body/attend.inl"
 #include "kernels/body/probe.inl"
 #define HOB_GEMM_INT gemm_int
-#define HOB_PROBE_INT8 probe_int8
+#define HOB_PROBES Probes{probe_fp32<6>, probe_int8<6>, nullptr, nullptr, nullptr, probe_read}
 #include "kernels/body/table.inl"
 // clang-format on
 

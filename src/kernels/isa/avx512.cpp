@@ -23,8 +23,9 @@ using namespace hob::kernels;
 #include "kernels/body/rows.inl"
 #include "kernels/body/attend.inl"
 #include "kernels/body/probe.inl"
+#include "kernels/body/probe_avx512.inl"
 #define HOB_GEMM_INT gemm_int
-#define HOB_PROBE_INT8 probe_int8
+#define HOB_PROBES Probes{probe_fp32<12>, probe_vnni, probe_bf16, nullptr, nullptr, probe_read}
 #include "kernels/body/table.inl"
 // clang-format on
 
