@@ -6,7 +6,6 @@
 #include "cli/model_flags.h"
 #include "cli/safe_text.h"
 #include "cli/table.h"
-#include "engine/limits.h"
 #include "os/cpu.h"
 
 namespace hob::cli {
@@ -38,7 +37,7 @@ struct Limits {
 Result<Limits> measure(int threads, const LimitsRequest& request) {
   HOB_TRY(auto meter, engine::LimitMeter::create(threads));
   Limits limits{.threads = meter.threads(), .isa = meter.isa(), .peaks = meter.peaks()};
-  HOB_TRY(limits.read_gbps, meter.read_gbps(engine::kFromMemory));
+  HOB_TRY(limits.read_gbps, meter.read_gbps(request.memory_bytes));
   if (request.model_bytes) {
     HOB_TRY(limits.model_read_gbps, meter.read_gbps(*request.model_bytes));
   }
