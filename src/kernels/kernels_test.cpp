@@ -74,7 +74,7 @@ struct Prepared {
                                                                          : 1;
     if (form == ActForm::kBF16) {
       bf16.resize(rows * round_up(K, 32), 0x7fc0);  // what stands behind the last row is no number
-      for (size_t m = 0; m < M; ++m) table.round_bf16(&x[m * K], K, &bf16[m * round_up(K, 32)]);
+      for (size_t m = 0; m < M; ++m) table.round_bf16(&x[m * K], K, &bf16[bf16_index(m, 0, K)]);
     }
     scale.resize(rows * K / 32 + 1);
     scaled_sum.resize(rows * K / 32 + 1);
@@ -377,23 +377,29 @@ struct AttendCase {
   size_t first_position, n_tokens, n_heads, head_dim, window;
 };
 
-std::vector<float> run_attend(const Table& table, KvFormat format, const AttendCase& c,
-                              const std::vector<float>& keys, const std::vector<float>& values,
-                              const std::vector<float>& q, size_t chunk) {
-  const size_t positions = c.first_position + c.n_tokens, row = c.n_heads * c.head_dim;
-  Cache cache(positions, c.head_dim);
+Cache filled_cache(const Table& table, KvFormat format, size_t positions, size_t head_dim,
+                   const std::vector<float>& keys, const std::vector<float>& values) {
+  Cache cache(positions, head_dim);
   for (size_t p = 0; p < positions;) {  // some alone, then whole and broken tiles
     const size_t count = p < 3 ? 1 : std::min(kKvTile - p % kKvTile, positions - p);
     table.kv_append[static_cast<int>(format)]({.kv = cache.head,
                                                .position = p,
                                                .count = count,
-                                               .head_dim = c.head_dim,
-                                               .k = &keys[p * c.head_dim],
-                                               .k_stride = c.head_dim,
-                                               .v = &values[p * c.head_dim],
-                                               .v_stride = c.head_dim});
+                                               .head_dim = head_dim,
+                                               .k = &keys[p * head_dim],
+                                               .k_stride = head_dim,
+                                               .v = &values[p * head_dim],
+                                               .v_stride = head_dim});
     p += count;
   }
+  return cache;
+}
+
+std::vector<float> run_attend(const Table& table, KvFormat format, const AttendCase& c,
+                              const std::vector<float>& keys, const std::vector<float>& values,
+                              const std::vector<float>& q, size_t chunk) {
+  const size_t positions = c.first_position + c.n_tokens, row = c.n_heads * c.head_dim;
+  const Cache cache = filled_cache(table, format, positions, c.head_dim, keys, values);
   std::vector<std::byte> scratch(attend_scratch_bytes(c.head_dim));
   std::vector<float> out(c.n_tokens * row);
   for (size_t t = 0; t < c.n_tokens; t += chunk) {
@@ -433,6 +439,64 @@ TEST_P(Attend, EveryTableAndEveryChunkingGivesTheBitsOfTheDefinition) {
             expected, run_attend(*table, GetParam(), c, keys, values, q, chunk),
             fmt::format("{} attend at {} chunk {}", table->name, c.first_position, chunk));
       }
+    }
+  }
+}
+
+// Segments apart, then merged in two goes, as threads share a long past.
+TEST_P(Attend, PartsMergeToTheBitsOfTheWhole) {
+  const AttendCase cases[] = {{1100, 1, 3, 64, 0}, {1000, 5, 2, 40, 300}};
+  for (const AttendCase& c : cases) {
+    Random random(99);
+    const size_t positions = c.first_position + c.n_tokens, row = c.n_heads * c.head_dim;
+    const auto keys = random.values(positions * c.head_dim),
+               values = random.values(positions * c.head_dim);
+    const auto q = random.values(c.n_tokens * row);
+    for (const Table* table : tables_here()) {
+      const Cache cache = filled_cache(*table, GetParam(), positions, c.head_dim, keys, values);
+      std::vector<std::byte> scratch(attend_scratch_bytes(c.head_dim));
+      std::vector<float> expected(c.n_tokens * row), actual(c.n_tokens * row);
+      AttendArgs a{.q = q.data(),
+                   .q_stride = row,
+                   .out = expected.data(),
+                   .out_stride = row,
+                   .n_tokens = c.n_tokens,
+                   .n_heads = c.n_heads,
+                   .head_dim = c.head_dim,
+                   .first_position = c.first_position,
+                   .window = c.window,
+                   .kv = cache.head,
+                   .scratch = scratch.data()};
+      table->attend[static_cast<int>(GetParam())](a);
+
+      const size_t n_segments = positions / kSegment + 1, floats = attend_part_floats(c.head_dim);
+      const size_t stride = c.n_tokens * c.n_heads * floats;
+      std::vector<float> parts(n_segments * stride), sum(floats);
+      for (const auto& [first, last] :
+           {std::pair<size_t, size_t>{0, 2}, {2, 3}, {3, n_segments}}) {
+        a.parts = parts.data() + first * stride;
+        a.parts_stride = stride;
+        a.first_segment = first;
+        a.last_segment = last;
+        table->attend[static_cast<int>(GetParam())](a);
+      }
+      for (size_t r = 0; r < c.n_tokens * c.n_heads; ++r) {
+        const size_t position = c.first_position + r / c.n_heads;
+        const size_t first = c.window == 0 ? 0 : (position - c.window + 1) / kSegment;
+        const size_t half = first + 1, end = position / kSegment + 1;
+        AttendMergeArgs merge{.sum = sum.data(),
+                              .parts = &parts[first * stride + r * floats],
+                              .n_parts = half - first,
+                              .parts_stride = stride,
+                              .head_dim = c.head_dim};
+        table->attend_merge(merge);
+        merge.start = false;
+        merge.parts = &parts[half * stride + r * floats];
+        merge.n_parts = end - half;
+        merge.out = &actual[r * c.head_dim];
+        table->attend_merge(merge);
+      }
+      expect_same_bits(expected, actual, fmt::format("{} parts", table->name));
     }
   }
 }

@@ -142,6 +142,20 @@ TEST_F(Attend, NeitherCutNorTeamChangesABit) {
   }
 }
 
+// A past of so many segments that threads merge what they found in several rounds.
+TEST_F(Attend, LongPastsAreSharedOutWithoutATrace) {
+  const size_t positions = 2400;
+  for (const size_t window : {0, 700}) {
+    const AttendSpec s = spec(32, 1, 16, window);
+    const auto want = run(Conversation(s, KvFormat::kF16, positions, 8), s, positions, 512, 1);
+    for (const size_t piece : {28, 3}) {
+      const auto got = run(Conversation(s, KvFormat::kF16, positions, 8), s, positions, piece, 3);
+      ASSERT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * sizeof(float)))
+          << "window " << window << " pieces of " << piece;
+    }
+  }
+}
+
 // Several conversations in one run, at different positions and of different formats.
 TEST_F(Attend, StrangersDoNotMatter) {
   const AttendSpec s = spec(6, 2, 32);

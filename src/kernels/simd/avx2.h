@@ -153,6 +153,7 @@ inline Floats to_float(Ints a) { return {_mm256_cvtepi32_ps(a.lo), _mm256_cvtepi
 inline Ints to_int(Floats a) {
   return {_mm256_cvtps_epi32(a.lo), _mm256_cvtps_epi32(a.hi)};
 }  // nearest, ties to even
+inline Ints bits(Floats a) { return {_mm256_castps_si256(a.lo), _mm256_castps_si256(a.hi)}; }
 inline Floats bits_to_float(Ints a) {
   return {_mm256_castsi256_ps(a.lo), _mm256_castsi256_ps(a.hi)};
 }
@@ -262,6 +263,4 @@ inline Ints spread_fifth_bits(Ints a) {
 }
 
 constexpr size_t kTokenTile = 4;  // tokens whose sums stay close to registers
-constexpr int kScoreRows = 4,
-              kScoreTiles = 1;  // attention: rows by tiles of 16 positions in registers
-constexpr int kMixRows = 4, kMixVectors = 1;  // and rows by vectors of values
+constexpr int kScoreSums = 5, kMixSums = 5;  // attention: sums that stay in registers

@@ -92,6 +92,7 @@ inline Ints shift_right_signed(Ints a) {
 }
 inline Floats to_float(Ints a) { return {_mm512_cvtepi32_ps(a.v)}; }
 inline Ints to_int(Floats a) { return {_mm512_cvtps_epi32(a.v)}; }  // nearest, ties to even
+inline Ints bits(Floats a) { return {_mm512_castps_si512(a.v)}; }
 inline Floats bits_to_float(Ints a) { return {_mm512_castsi512_ps(a.v)}; }
 inline Ints max(Ints a, Ints b) { return {_mm512_max_epi32(a.v, b.v)}; }
 inline int32_t fold_max(Ints a) { return _mm512_reduce_max_epi32(a.v); }
@@ -156,6 +157,4 @@ inline Ints spread_fifth_bits(Ints a) {
 }
 
 constexpr size_t kTokenTile = 8;  // tokens whose sums stay in registers
-constexpr int kScoreRows = 6,
-              kScoreTiles = 2;  // attention: rows by tiles of 16 positions in registers
-constexpr int kMixRows = 6, kMixVectors = 4;  // and rows by vectors of values
+constexpr int kScoreSums = 24, kMixSums = 24;  // attention: sums that stay in registers
