@@ -79,6 +79,29 @@ TEST_F(LocalModelTest, StopStringEndsTheReplyBeforeIt) {
   EXPECT_EQ(reply.finish, engine::Finish::kEnd);
 }
 
+// A reply that repeats itself, with a stop string across tokens of a draft.
+TEST_F(LocalModelTest, DraftsChangeNothingAtAStopString) {
+  auto options = greedy(60);
+  options.raw = true;
+  const std::vector<Message> song = {{"user", "la la la boum la la la boum la la la boum la la"}};
+  for (const char* stop :
+       {"", "boum la la la b", "a bo", "la boum la la la boum la la la boum la"}) {
+    options.stop.clear();
+    if (*stop) options.stop.push_back(stop);
+    options.sampler.draft = 0;
+    const Reply want = ask(song, options);
+    EXPECT_EQ(want.usage.drafted_tokens, 0u);
+    for (const int draft : {1, 3, 4, 8}) {
+      options.sampler.draft = draft;
+      const Reply got = ask(song, options);
+      EXPECT_EQ(got.text, want.text);
+      EXPECT_EQ(got.stop, want.stop);
+      EXPECT_EQ(got.finish, want.finish);
+      EXPECT_EQ(got.tokens.size(), want.tokens.size());
+    }
+  }
+}
+
 TEST_F(LocalModelTest, LogprobsWithAlternatives) {
   auto options = greedy(3);
   options.alternatives = 2;

@@ -152,9 +152,14 @@ class ChatSession {
     if (reply.finish == engine::Finish::kLength) note("cut at the length that -n asks for");
     if (!flags_.usage) return;
     const auto& usage = reply.usage;
-    note(fmt::format("{} input, {} of them cached; {} output in {}", grouped(usage.prompt_tokens),
+    const std::string drafts =
+        options_.sampler.draft == 0
+            ? ""
+            : fmt::format("; {} of {} drafts came true", grouped(usage.accepted_tokens),
+                          grouped(usage.drafted_tokens));
+    note(fmt::format("{} input, {} of them cached; {} output in {}{}", grouped(usage.prompt_tokens),
                      grouped(usage.cached_tokens), grouped(usage.reply_tokens),
-                     seconds_text(usage.prompt_seconds + usage.reply_seconds)));
+                     seconds_text(usage.prompt_seconds + usage.reply_seconds), drafts));
   }
 
   Io& io_;

@@ -87,6 +87,8 @@ ordered_json report(const PromptFlags& flags, const std::string& prompt,
       {"duration_ms", static_cast<int64_t>((usage.prompt_seconds + usage.reply_seconds) * 1000)},
       {"input_tokens", usage.prompt_tokens},
       {"output_tokens", usage.reply_tokens},
+      {"drafted_tokens", usage.drafted_tokens},
+      {"accepted_tokens", usage.accepted_tokens},
       {"prompt", prompt},
       {"system", flags.reply.system.empty() ? ordered_json() : ordered_json(flags.reply.system)},
       {"response", reply.text},
@@ -105,10 +107,14 @@ ordered_json report(const PromptFlags& flags, const std::string& prompt,
 void note_usage(Io& io, const chat::ReplyOptions& options, const chat::Reply& reply) {
   const Style style = Style::when(io.err_colour);
   const auto& usage = reply.usage;
+  const std::string drafts = options.sampler.draft == 0
+                                 ? ""
+                                 : fmt::format(", \"drafted\": {}, \"accepted\": {}",
+                                               usage.drafted_tokens, usage.accepted_tokens);
   io.note(fmt::format(
-      "{}{}Token usage: {} input, {} output, {{\"seed\": {}, \"seconds\": {:.2f}}}{}\n", style.bold,
-      style.yellow, grouped(usage.prompt_tokens), grouped(usage.reply_tokens), options.sampler.seed,
-      usage.prompt_seconds + usage.reply_seconds, style.reset));
+      "{}{}Token usage: {} input, {} output, {{\"seed\": {}, \"seconds\": {:.2f}{}}}{}\n",
+      style.bold, style.yellow, grouped(usage.prompt_tokens), grouped(usage.reply_tokens),
+      options.sampler.seed, usage.prompt_seconds + usage.reply_seconds, drafts, style.reset));
 }
 
 std::vector<chat::Message> messages_of(const PromptFlags& flags, const std::string& prompt) {

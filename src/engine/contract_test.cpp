@@ -321,5 +321,44 @@ TEST_F(ContractOfTheRealModel, RepliesAreTheSame) {
   EXPECT_EQ(reply({.threads = 1, .chunk = 100}, T / 3), want);
 }
 
+// Words that are said twice, so that there is something to draft; a clock that stands still, so
+// that it is drafted.
+TEST_F(ContractOfTheRealModel, RepliesWithDraftsAreTheSame) {
+  auto prompt = some_tokens(HOB_SANITIZED ? 6 : 12, model_->spec.vocabulary, 6);
+  prompt.insert(prompt.end(), prompt.begin(), prompt.end() - 2);
+  auto engine = engine_of(model_, {.threads = 2}, 128);
+  size_t accepted = 0;
+  const auto reply = [&](SamplerOptions options, int draft) {
+    options.draft = draft;
+    Sequence sequence = *engine->new_sequence();
+    std::vector<std::pair<Token, float>> tokens;
+    const auto generated = engine->generate(sequence,
+                                            {.prompt = prompt,
+                                             .sampler = options,
+                                             .max_tokens = HOB_SANITIZED ? 6 : 32,
+                                             .alternatives = 0,
+                                             .clock = [] { return 0.0; }},
+                                            [&](const Sampled& s) {
+                                              tokens.emplace_back(s.token, *s.logprob);
+                                              return true;
+                                            });
+    EXPECT_TRUE(generated);
+    if (generated) accepted += generated->accepted_tokens;
+    return tokens;
+  };
+  const SamplerOptions chains[] = {
+      {.temperature = 0},
+      {.temperature = 0.7, .seed = 1},
+      {.temperature = 0.7, .repetition_penalty = 1.1, .seed = 2},
+      {.temperature = 0.5, .mirostat = 2, .mirostat_tau = 2, .seed = 3}};
+  for (const SamplerOptions& options : chains) {
+    const auto want = reply(options, 0);
+    for (const int draft : HOB_SANITIZED ? std::vector{4} : std::vector{1, 2, 3, 4, 8}) {
+      EXPECT_EQ(reply(options, draft), want) << draft;
+    }
+  }
+  EXPECT_GT(accepted, 0u);
+}
+
 }  // namespace
 }  // namespace hob::engine

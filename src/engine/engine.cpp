@@ -16,6 +16,10 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
+double steady_seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 size_t common_prefix(std::span<const Token> a, std::span<const Token> b) {
   return static_cast<size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first -
                              a.begin());
@@ -29,7 +33,7 @@ void Sequence::truncate(size_t length) {
 
 Result<std::unique_ptr<Engine>> Engine::create(std::shared_ptr<const models::Transformer> model,
                                                const EngineOptions& options) {
-  HOB_TRY(const kernels::Table* table, kernels::select(options.isa));
+  HOB_TRY(const kernels::Table* table, kernels::select(options.isa, options.numerics));
   constexpr int kMostThreads = 1024;
   if (options.threads < 0 || options.threads > kMostThreads) {
     return fail(ErrorKind::kInvalid, "threads = {} is outside 0..{}", options.threads,
@@ -147,6 +151,50 @@ Result<> Engine::check_prompt(std::span<const Token> prompt) const {
   return {};
 }
 
+Result<bool> Engine::prefill(Sequence& sequence, std::span<const Token> prompt,
+                             const std::function<bool()>& cancelled, std::vector<float>& logits) {
+  for (size_t first = sequence.tokens().size(); first < prompt.size();) {
+    if (cancelled()) return false;
+    const size_t count = std::min(chunk_, prompt.size() - first);
+    const bool last = first + count == prompt.size();
+    const Slice slice{&sequence, prompt.subspan(first, count),
+                      last ? Logits::kLast : Logits::kNone};
+    HOB_TRY_VOID(run({&slice, 1}, logits));
+    first += count;
+  }
+  return true;
+}
+
+// A reply on its way.
+struct Engine::Step {
+  Sequence& sequence;
+  Speculation speculation;
+  std::function<double()> clock;
+  std::vector<float> logits;   // [rows of the last run, V]
+  std::span<const float> row;  // of them, the one behind the sequence's last token
+};
+
+Result<> Engine::step(Step& s, Token token, size_t most_drafts) {
+  const size_t vocabulary = model_->spec.vocabulary;
+  const bool ran_already = s.speculation.accept(token);
+  if (ran_already) {
+    s.sequence.tokens_.push_back(token);
+    s.row = {s.row.data() + vocabulary, vocabulary};
+    return {};
+  }
+  const auto drafts = s.speculation.drafts(most_drafts);
+  std::vector<Token> tokens = {token};
+  tokens.insert(tokens.end(), drafts.begin(), drafts.end());
+  const Slice slice{&s.sequence, tokens, Logits::kAll};
+  const double started = s.clock();
+  HOB_TRY_VOID(run({&slice, 1}, s.logits));
+  step_costs_.ran(tokens.size(), s.clock() - started);
+  // The cache keeps the drafts' keys and values; a token that is not the drafted one overwrites.
+  s.sequence.truncate(s.sequence.tokens().size() - drafts.size());
+  s.row = std::span(s.logits).first(vocabulary);
+  return {};
+}
+
 Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
                                    const std::function<bool(const Sampled&)>& on_token) {
   HOB_TRY_VOID(check_prompt(request.prompt));
@@ -165,21 +213,19 @@ Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
     return request.cancel && request.cancel->load(std::memory_order_relaxed);
   };
   const auto started = std::chrono::steady_clock::now();
-  std::vector<float> logits;
-  for (size_t first = result.cached_tokens; first < request.prompt.size();) {
-    if (cancelled()) {
-      result.finish = Finish::kStopped;
-      return result;
-    }
-    const size_t count = std::min(chunk_, request.prompt.size() - first);
-    const bool last = first + count == request.prompt.size();
-    const Slice slice{&sequence, request.prompt.subspan(first, count),
-                      last ? Logits::kLast : Logits::kNone};
-    HOB_TRY_VOID(run({&slice, 1}, logits));
-    first += count;
+  Step at{sequence,
+          Speculation(request.prompt, static_cast<size_t>(request.sampler.draft), step_costs_),
+          request.clock ? request.clock : steady_seconds,
+          {},
+          {}};
+  HOB_TRY(const bool filled, prefill(sequence, request.prompt, cancelled, at.logits));
+  if (!filled) {
+    result.finish = Finish::kStopped;
+    return result;
   }
   result.prompt_seconds = seconds_since(started);
 
+  at.row = at.logits;
   Sampler sampler(request.sampler, model_->spec.vocabulary);
   const auto reply_started = std::chrono::steady_clock::now();
   result.finish = Finish::kLength;
@@ -188,7 +234,7 @@ Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
       result.finish = Finish::kStopped;
       break;
     }
-    HOB_TRY(const Sampled sampled, sampler.sample(logits, sequence.tokens(), request.alternatives));
+    HOB_TRY(const Sampled sampled, sampler.sample(at.row, sequence.tokens(), request.alternatives));
     if (std::find(request.end_tokens.begin(), request.end_tokens.end(), sampled.token) !=
         request.end_tokens.end()) {
       result.finish = Finish::kEnd;
@@ -204,10 +250,13 @@ Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
       result.finish = Finish::kContextFull;
       break;
     }
-    const Slice slice{&sequence, {&sampled.token, 1}, Logits::kLast};
-    HOB_TRY_VOID(run({&slice, 1}, logits));
+    const size_t room = context_ - sequence.tokens().size();
+    const size_t wanted = request.max_tokens - result.reply_tokens;
+    HOB_TRY_VOID(step(at, sampled.token, std::min(room, wanted) - 1));
   }
   result.reply_seconds = seconds_since(reply_started);
+  result.drafted_tokens = at.speculation.drafted();
+  result.accepted_tokens = at.speculation.accepted();
   return result;
 }
 

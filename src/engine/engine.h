@@ -17,6 +17,7 @@
 #include "base/result.h"
 #include "engine/kv_cache.h"
 #include "engine/sampler.h"
+#include "engine/speculation.h"
 #include "models/transformer.h"
 #include "ops/ctx.h"
 #include "os/thread_pool.h"
@@ -29,6 +30,7 @@ struct EngineOptions {
   size_t chunk = 512;  // rows that go through the layers together
   KvFormat kv = KvFormat::kF16;
   std::string isa;  // "": the best this machine has, or HOB_ISA
+  kernels::Numerics numerics = kernels::Numerics::kPortable;
 };
 inline constexpr size_t kDefaultContext = 8192;
 
@@ -64,11 +66,14 @@ struct Request {
   std::vector<Token> end_tokens;              // end the reply; not part of it
   int alternatives = kNoLogprobs;             // as Sampler::sample's
   const std::atomic<bool>* cancel = nullptr;  // looked at before every token and every prompt chunk
+  // Seconds, to weigh drafts by; empty: the steady clock. No token depends on it.
+  std::function<double()> clock;
 };
 
 struct Generated {
   Finish finish = Finish::kEnd;
   size_t prompt_tokens = 0, cached_tokens = 0, reply_tokens = 0;
+  size_t drafted_tokens = 0, accepted_tokens = 0;  // drafts run, and those that the reply took
   double prompt_seconds = 0, reply_seconds = 0;
 };
 
@@ -102,6 +107,13 @@ class Engine {
          const kernels::Table& table);
   Result<> check(std::span<const Slice> slices) const;
   void run_chunk(std::span<const Slice> pieces, std::vector<float>& logits);
+  // Runs what of the prompt is not cached; false where `cancelled` ended it.
+  Result<bool> prefill(Sequence& sequence, std::span<const Token> prompt,
+                       const std::function<bool()>& cancelled, std::vector<float>& logits);
+  // The logits after `token`, the reply's next, and a place for it in the sequence. At most
+  // `most_drafts` are run with it.
+  struct Step;
+  Result<> step(Step& step, Token token, size_t most_drafts);
 
   std::shared_ptr<const models::Transformer> model_;
   os::ThreadPool pool_;
@@ -109,6 +121,7 @@ class Engine {
   size_t context_, chunk_;
   KvFormat kv_;
   std::unique_ptr<models::Run> run_;
+  StepCosts step_costs_;
 };
 
 }  // namespace hob::engine

@@ -45,6 +45,8 @@ struct SamplerOptions {
   double mirostat_tau = 5.0, mirostat_eta = 0.1;
   std::map<Token, double> logit_bias;  // added to the logit; -inf: never
   uint64_t seed = 0;
+  int draft = 0;  // most tokens drafted per step (engine/speculation.h); not the sampler's: no
+                  // choice depends on it
 
   // Every complaint at once, each naming option, value and allowed range; empty when valid. A bias
   // for a token outside the vocabulary is a complaint where the vocabulary is given; sampling

@@ -6,6 +6,7 @@
 
 #include "base/spelling.h"
 #include "engine/sampler.h"
+#include "engine/speculation.h"
 
 namespace hob::engine {
 namespace {
@@ -77,6 +78,12 @@ const Row kRows[] = {
     {{"mirostat_tau", "", "surprise that mirostat aims at, in bits"}, &O::mirostat_tau, 0, 100},
     {{"mirostat_eta", "", "how fast mirostat adapts"}, &O::mirostat_eta, 0, 10},
     {{"seed", "", "same seed, same reply"}, &O::seed},
+    {{"draft", "",
+      "tokens guessed ahead from what was said before: faster where it repeats (2 to "
+      "4), the reply stays the same; 0: off"},
+     &O::draft,
+     0,
+     kMostDrafts},
 };
 
 std::string range_text(const Row& row) {
