@@ -65,7 +65,7 @@ def _k_block(levels, bytes_after):
     """w = d * sc * q - dmin * mn. The top bits of the packed sc and mn stay clear: they keep the
     products small, and d large enough to be a normal half."""
     middle = (levels - 1) / 2
-    d = DEVIATION / (24 * levels)
+    d = DEVIATION / (6 * levels)
 
     def block(draw):
         packed = bytes(draw.getrandbits(5) for _ in range(8)) + draw.randbytes(4)
