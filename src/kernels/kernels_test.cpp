@@ -366,7 +366,7 @@ struct Cache {
     const size_t padded = padded_rows(head_dim), slots = padded_rows(positions),
                  blocks = (head_dim + 31) / 32;
     k.resize(slots * head_dim * 4);
-    v.resize(slots * padded * 4);
+    v.resize((slots + kKvTile) * padded * 4);
     k_scale.resize(slots * blocks);
     v_scale.resize(slots * blocks);
     head = {k.data(), k_scale.data(), v.data(), v_scale.data()};
@@ -419,12 +419,18 @@ std::vector<float> run_attend(const Table& table, KvFormat format, const AttendC
   return out;
 }
 
-class Attend : public testing::TestWithParam<KvFormat> {};
+// Each cache format by each set of definitions.
+class Attend : public testing::TestWithParam<std::tuple<KvFormat, Numerics>> {
+ protected:
+  KvFormat format() const { return std::get<0>(GetParam()); }
+  Numerics numerics() const { return std::get<1>(GetParam()); }
+};
 
 TEST_P(Attend, EveryTableAndEveryChunkingGivesTheBitsOfTheDefinition) {
   const AttendCase cases[] = {{0, 1, 3, 64, 0},      {0, 40, 3, 64, 0},   {250, 20, 7, 64, 0},
                               {517, 1, 1, 128, 0},   {300, 9, 2, 80, 40}, {0, 30, 1, 8, 5},
-                              {600, 33, 3, 32, 256}, {511, 3, 30, 16, 0}};
+                              {600, 33, 3, 32, 256}, {511, 3, 30, 16, 0},
+                              {270, 70, 3, 64, 50}};
   uint64_t seed = 20;
   for (const AttendCase& c : cases) {
     Random random(seed++);
@@ -432,11 +438,11 @@ TEST_P(Attend, EveryTableAndEveryChunkingGivesTheBitsOfTheDefinition) {
     const auto keys = random.values(positions * c.head_dim),
                values = random.values(positions * c.head_dim);
     const auto q = random.values(c.n_tokens * c.n_heads * c.head_dim);
-    const auto expected = run_attend(kRefTable, GetParam(), c, keys, values, q, 1);
-    for (const Table* table : tables_here()) {
+    const auto expected = run_attend(oracle(numerics()), format(), c, keys, values, q, 1);
+    for (const Table* table : tables_here(numerics())) {
       for (const size_t chunk : {size_t{1}, size_t{7}, c.n_tokens}) {
         expect_same_bits(
-            expected, run_attend(*table, GetParam(), c, keys, values, q, chunk),
+            expected, run_attend(*table, format(), c, keys, values, q, chunk),
             fmt::format("{} attend at {} chunk {}", table->name, c.first_position, chunk));
       }
     }
@@ -452,8 +458,8 @@ TEST_P(Attend, PartsMergeToTheBitsOfTheWhole) {
     const auto keys = random.values(positions * c.head_dim),
                values = random.values(positions * c.head_dim);
     const auto q = random.values(c.n_tokens * row);
-    for (const Table* table : tables_here()) {
-      const Cache cache = filled_cache(*table, GetParam(), positions, c.head_dim, keys, values);
+    for (const Table* table : tables_here(numerics())) {
+      const Cache cache = filled_cache(*table, format(), positions, c.head_dim, keys, values);
       std::vector<std::byte> scratch(attend_scratch_bytes(c.head_dim));
       std::vector<float> expected(c.n_tokens * row), actual(c.n_tokens * row);
       AttendArgs a{.q = q.data(),
@@ -467,7 +473,7 @@ TEST_P(Attend, PartsMergeToTheBitsOfTheWhole) {
                    .window = c.window,
                    .kv = cache.head,
                    .scratch = scratch.data()};
-      table->attend[static_cast<int>(GetParam())](a);
+      table->attend[static_cast<int>(format())](a);
 
       const size_t n_segments = positions / kSegment + 1, floats = attend_part_floats(c.head_dim);
       const size_t stride = c.n_tokens * c.n_heads * floats;
@@ -478,7 +484,7 @@ TEST_P(Attend, PartsMergeToTheBitsOfTheWhole) {
         a.parts_stride = stride;
         a.first_segment = first;
         a.last_segment = last;
-        table->attend[static_cast<int>(GetParam())](a);
+        table->attend[static_cast<int>(format())](a);
       }
       for (size_t r = 0; r < c.n_tokens * c.n_heads; ++r) {
         const size_t position = c.first_position + r / c.n_heads;
@@ -508,7 +514,7 @@ TEST_P(Attend, TheDefinitionIsSoftmaxAttention) {
   const auto keys = random.tame_values(positions * c.head_dim),
              values = random.tame_values(positions * c.head_dim);
   const auto q = random.tame_values(c.n_tokens * row);
-  const auto out = run_attend(kRefTable, GetParam(), c, keys, values, q, 2);
+  const auto out = run_attend(oracle(numerics()), format(), c, keys, values, q, 2);
   for (size_t t = 0; t < c.n_tokens; ++t) {
     const size_t position = c.first_position + t, oldest = position - c.window + 1;
     for (size_t h = 0; h < c.n_heads; ++h) {
@@ -524,19 +530,23 @@ TEST_P(Attend, TheDefinitionIsSoftmaxAttention) {
       for (size_t s = oldest; s <= position; ++s) {
         for (size_t d = 0; d < c.head_dim; ++d) mix[d] += p[s] / total * values[s * c.head_dim + d];
       }
-      // float rounding; 11 bits of half; 8 bits of bfloat16 and of int8 blocks
+      // float rounding; 11 bits of half; 8 bits of bfloat16 and of int8 blocks, or of the native
+      // definition's operands
       const double tolerance[] = {1e-6, 1e-3, 8e-3, 8e-3};
+      const double bound = std::max(tolerance[static_cast<int>(format())],
+                                    numerics() == Numerics::kNative ? 8e-3 : 0);
       for (size_t d = 0; d < c.head_dim; ++d) {
-        EXPECT_NEAR(out[t * row + h * c.head_dim + d], mix[d],
-                    tolerance[static_cast<int>(GetParam())]);
+        EXPECT_NEAR(out[t * row + h * c.head_dim + d], mix[d], bound);
       }
     }
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Caches, Attend,
-                         testing::Values(KvFormat::kF32, KvFormat::kF16, KvFormat::kBF16,
-                                         KvFormat::kQ8_0));
+INSTANTIATE_TEST_SUITE_P(
+    Caches, Attend,
+    testing::Combine(testing::Values(KvFormat::kF32, KvFormat::kF16, KvFormat::kBF16,
+                                     KvFormat::kQ8_0),
+                     testing::Values(Numerics::kPortable, Numerics::kNative)));
 
 TEST(Registry, TablesAreCompleteAndFoundByName) {
   for (const Table* table : compiled()) {

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <vector>
 
 #include "base/half.h"
@@ -412,37 +413,89 @@ struct AttendSums {
   std::vector<float> o;
 };
 
-template <class Kv>
+// 2^x by the native definition: a cubic on [0, 1) scaled by the power below.
+float exp2_of(float x) {
+  if (x == -INFINITY) return 0;
+  const float whole = std::floor(x), r = x - whole;
+  float p = kExp2Cubic;
+  p = std::fmaf(p, r, kExp2Square);
+  p = std::fmaf(p, r, kExp2Linear);
+  p = std::fmaf(p, r, 1.0f);
+  return std::scalbn(p, static_cast<int>(std::fmax(whole, -300.0f)));
+}
+
+// Dot products as tiles take them: per 32 products one fma chain over the even ones and one over
+// the odd ones, both from zero; their sum joins the result.
+struct TileSum {
+  float sum = 0, chains[2] = {0, 0};
+  int i = 0;
+  void add(float a, float b) {
+    chains[i % 2] = std::fmaf(a, b, chains[i % 2]);
+    if (++i == 32) join();
+  }
+  float join() {
+    sum = sum + (chains[0] + chains[1]);
+    chains[0] = chains[1] = 0;
+    i = 0;
+    return sum;
+  }
+};
+
+template <class Kv, bool kNative>
 AttendSums attend_segment(const AttendArgs& a, const float* q, size_t first, size_t last) {
   const size_t segment = first / kSegment * kSegment;
   std::vector<float> p(kSegment, -INFINITY);
   AttendSums sums;
+  if constexpr (kNative) sums.m = std::numeric_limits<float>::lowest();
   for (size_t s = first; s < last; ++s) {
     float score = 0;
-    for (size_t d = 0; d < a.head_dim; ++d)
-      score = std::fmaf(q[d], Kv::key(a.kv, s, d, a.head_dim), score);
-    p[s - segment] = score * a.scale;
-    sums.m = std::fmax(sums.m, p[s - segment]);
+    if constexpr (kNative) {
+      TileSum dot;
+      for (size_t d = 0; d < a.head_dim; ++d) {
+        dot.add(round_to_bf16(q[d] * (a.scale * kLog2E)),
+                round_to_bf16(Kv::key(a.kv, s, d, a.head_dim)));
+      }
+      score = dot.join();
+    } else {
+      for (size_t d = 0; d < a.head_dim; ++d)
+        score = std::fmaf(q[d], Kv::key(a.kv, s, d, a.head_dim), score);
+      score = score * a.scale;
+    }
+    p[s - segment] = score;
+    sums.m = std::fmax(sums.m, score);
   }
   Lanes l;
   for (size_t i = 0; i < kSegment; ++i) {
-    p[i] = exp_of(p[i] - sums.m);
+    p[i] = kNative ? exp2_of(p[i] - sums.m) : exp_of(p[i] - sums.m);
     l.v[i % kLanes] = l.v[i % kLanes] + p[i];
   }
   sums.l = fold(l);
   for (size_t d = 0; d < a.head_dim; ++d) {
     float mix = 0;
-    for (size_t s = first; s < last; ++s)
-      mix = std::fmaf(p[s - segment], Kv::value(a.kv, s, d, a.head_dim), mix);
+    if constexpr (kNative) {
+      TileSum dot;
+      for (size_t i = 0; i < kSegment; ++i) {
+        const size_t s = segment + i;
+        const bool seen = first <= s && s < last;
+        dot.add(seen ? round_to_bf16(p[i]) : 0,
+                seen ? round_to_bf16(Kv::value(a.kv, s, d, a.head_dim)) : 0);
+      }
+      mix = dot.sum;
+    } else {
+      for (size_t s = first; s < last; ++s)
+        mix = std::fmaf(p[s - segment], Kv::value(a.kv, s, d, a.head_dim), mix);
+    }
     sums.o.push_back(mix);
   }
   return sums;
 }
 
+template <bool kNative>
 void merge(AttendSums& all, const AttendSums& segment) {
+  const auto power = [](float x) { return kNative ? exp2_of(x) : exp_of(x); };
   all.o.resize(segment.o.size(), 0.0f);
-  const float most = std::fmax(all.m, segment.m), keep = exp_of(all.m - most),
-              take = exp_of(segment.m - most);
+  const float most = std::fmax(all.m, segment.m), keep = power(all.m - most),
+              take = power(segment.m - most);
   all.m = most;
   all.l = std::fmaf(all.l, keep, segment.l * take);
   for (size_t d = 0; d < all.o.size(); ++d)
@@ -463,7 +516,7 @@ AttendSums load_part(const float* part, size_t head_dim) {
   return {part[0], part[1], {part + kLanes, part + kLanes + head_dim}};
 }
 
-template <class Kv>
+template <class Kv, bool kNative = false>
 void attend_row(const AttendArgs& a, size_t token, size_t head) {
   const float* q = a.q + token * a.q_stride + head * a.head_dim;
   const size_t position = a.first_position + token;
@@ -473,9 +526,9 @@ void attend_row(const AttendArgs& a, size_t token, size_t head) {
     const size_t first = std::max(i * kSegment, oldest),
                  last = std::min((i + 1) * kSegment, position + 1);
     if (!a.parts) {
-      merge(all, attend_segment<Kv>(a, q, first, last));
+      merge<kNative>(all, attend_segment<Kv, kNative>(a, q, first, last));
     } else if (a.first_segment <= i && i < a.last_segment) {
-      store_part(attend_segment<Kv>(a, q, first, last),
+      store_part(attend_segment<Kv, kNative>(a, q, first, last),
                  a.parts + (i - a.first_segment) * a.parts_stride +
                      (token * a.n_heads + head) * attend_part_floats(a.head_dim));
     }
@@ -483,18 +536,19 @@ void attend_row(const AttendArgs& a, size_t token, size_t head) {
   if (!a.parts) finish(all, a.out + token * a.out_stride + head * a.head_dim);
 }
 
-template <class Kv>
+template <class Kv, bool kNative = false>
 void attend(const AttendArgs& a) {
   for (size_t t = 0; t < a.n_tokens; ++t) {
-    for (size_t h = 0; h < a.n_heads; ++h) attend_row<Kv>(a, t, h);
+    for (size_t h = 0; h < a.n_heads; ++h) attend_row<Kv, kNative>(a, t, h);
   }
 }
 
+template <bool kNative>
 void attend_merge(const AttendMergeArgs& a) {
   AttendSums all;
   if (!a.start) all = load_part(a.sum, a.head_dim);
   for (size_t s = 0; s < a.n_parts; ++s)
-    merge(all, load_part(a.parts + s * a.parts_stride, a.head_dim));
+    merge<kNative>(all, load_part(a.parts + s * a.parts_stride, a.head_dim));
   store_part(all, a.sum);
   if (a.out) finish(all, a.out);
 }
@@ -544,7 +598,7 @@ constexpr Table kRefTable = {
              gemm_small<quant::BlockQ8_0>, gemm_large<quant::BlockQ4_K>,
              gemm_large<quant::BlockQ5_K>, gemm_large<quant::BlockQ6_K>},
     .attend = {attend<Plain<float>>, attend<Plain<Half>>, attend<Plain<BFloat16>>, attend<Q8>},
-    .attend_merge = attend_merge,
+    .attend_merge = attend_merge<false>,
     .kv_append = {Plain<float>::append, Plain<Half>::append, Plain<BFloat16>::append, Q8::append},
     .quantize32 = quantize32,
     .quantize256 = quantize256,
@@ -575,6 +629,10 @@ constexpr Table native_table() {
     table.gemm[i] = gemms[i];
     table.act_form[i] = ActForm::kBF16;
   }
+  const AttendFn attends[kNumKvFormats] = {attend<Plain<float>, true>, attend<Plain<Half>, true>,
+                                           attend<Plain<BFloat16>, true>, attend<Q8, true>};
+  for (int i = 0; i < kNumKvFormats; ++i) table.attend[i] = attends[i];
+  table.attend_merge = attend_merge<true>;
   table.round_bf16 = round_to_bf16;
   return table;
 }

@@ -104,7 +104,8 @@ inline constexpr size_t kSegment = 256;
 // [position][K/32].
 inline constexpr size_t kKvQ8Block = 32;
 
-// One key/value head's cache. Scales are for Q8_0 only.
+// One key/value head's cache, of a multiple of kKvTile positions; the values' memory is that of a
+// multiple of twice as many. Scales are for Q8_0 only.
 struct KvHead {
   void* k = nullptr;
   float* k_scale = nullptr;
@@ -152,11 +153,25 @@ struct AttendMergeArgs {
   float* out = nullptr;  // the row's result, if these were the last
 };
 
+// The native definition of AMX: q * (scale * log2 e), keys, p and values are rounded to bfloat16;
+// scores and o are sums of tile products, 32 dimensions and 32 positions at a time (ARCHITECTURE.md),
+// and powers are of two: 2^x = 2^floor(x) * (1 + linear r + square r^2 + cubic r^3) by fma, r = x -
+// floor(x). The coefficients are the best with the right values at 0 and 1: relative error 1.03e-4,
+// a fortieth of p's rounding. m is no less than the lowest float. A bfloat16 cache may keep keys and
+// values paired in its own way.
+inline constexpr float kLog2E = 1.44269504f;
+inline constexpr float kExp2Linear = 0.69542435f, kExp2Square = 0.22630769f,
+                       kExp2Cubic = 0.07826796f;
+
 // Query rows for which a segment is converted once, and those that score it together.
-inline constexpr size_t kAttendRows = 192, kAttendBlock = 24;
+inline constexpr size_t kAttendRows = 192, kAttendBlock = 24, kAttendTileRows = 32;
+// Upper bound over tables: a segment's keys and values as floats (or as bfloat16, the values
+// twice), scores, probabilities, parts, and queries as bfloat16.
 constexpr size_t attend_scratch_bytes(size_t head_dim) {
-  return (kAttendBlock * kSegment + (kAttendBlock + kAttendRows) * attend_part_floats(head_dim) +
-          kSegment * (head_dim + round_up(head_dim, kLanes))) *
+  const size_t padded = round_up(head_dim, 2 * kLanes);
+  return (2 * kAttendTileRows * kSegment +
+          (kAttendTileRows + kAttendRows) * attend_part_floats(head_dim) + 2 * kSegment * padded +
+          kAttendRows * padded) *
          sizeof(float);
 }
 

@@ -27,9 +27,10 @@ Layout layout(const KvLayer& layer) {
   at.k = 0;
   at.k_scale = at.k + round_up(layer.positions * layer.head_dim * element, kAlign);
   at.v = at.k_scale + round_up(scales, kAlign);
-  at.v_scale =
-      at.v +
-      round_up(layer.positions * round_up(layer.head_dim, kernels::kLanes) * element, kAlign);
+  // Some tables take values in twice as many positions at once, seen or not.
+  const size_t v_positions = round_up(layer.positions, 2 * kernels::kKvTile);
+  at.v_scale = at.v + round_up(v_positions * round_up(layer.head_dim, kernels::kLanes) * element,
+                               kAlign);
   at.total = at.v_scale + round_up(scales, kAlign);
   return at;
 }

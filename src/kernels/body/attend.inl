@@ -205,8 +205,8 @@ struct AttendBlock {
   const AttendPass& pass;
   size_t rows;
   size_t segment;
-  size_t first[kAttendBlock], last[kAttendBlock];  // what row i sees of the segment
-  const float* q[kAttendBlock];
+  size_t first[kAttendTileRows], last[kAttendTileRows];  // what row i sees of the segment
+  const float* q[kAttendTileRows];
 
   AttendBlock(const AttendPass& p, size_t row, size_t n, size_t s) : pass(p), rows(n), segment(s) {
     for (size_t i = 0; i < rows; ++i) {
@@ -423,10 +423,11 @@ inline void clear_part(float* part, size_t head_dim) {
   part[0] = -__builtin_inff();
 }
 
-// Merges part i into sum i, up to kAttendBlock of them.
+// Merges part i into sum i, up to kAttendTileRows of them.
+template <Floats (*Power)(Floats)>
 inline void merge_parts(float* const* sums, const float* const* parts, size_t count,
                         size_t head_dim) {
-  float keep[round_up(kAttendBlock, kLanes)] = {}, take[round_up(kAttendBlock, kLanes)] = {};
+  float keep[kAttendTileRows] = {}, take[kAttendTileRows] = {};
   for (size_t i = 0; i < count; ++i) {
     const float old = sums[i][0], m = parts[i][0], most = m > old ? m : old;
     keep[i] = old - most;
@@ -434,8 +435,8 @@ inline void merge_parts(float* const* sums, const float* const* parts, size_t co
     sums[i][0] = most;
   }
   for (size_t i = 0; i < count; i += kLanes) {
-    store(keep + i, exp_down(load(keep + i)));
-    store(take + i, exp_down(load(take + i)));
+    store(keep + i, Power(load(keep + i)));
+    store(take + i, Power(load(take + i)));
   }
   for (size_t i = 0; i < count; ++i) {
     float* sum = sums[i];
@@ -493,42 +494,54 @@ void copy_positions(const KvHead& kv, const KvHead& copy, size_t from, size_t to
   }
 }
 
-// The rows of the pass that see some of the segment, block by block; done(first row, rows) takes
-// their parts.
+// The rows [first, end) of the pass that see some of the segment, and the positions they see, in
+// whole multiples of `unit`.
+struct SegmentRows {
+  size_t first, end, from, to;
+
+  SegmentRows(const AttendPass& pass, size_t segment, size_t unit) : first(0), end(pass.rows) {
+    while (first < end && pass.position(first) < segment) ++first;
+    while (end > first && pass.oldest(end - 1) >= segment + kSegment) --end;
+    if (empty()) return;
+    const size_t oldest = pass.oldest(first), newest = pass.position(end - 1) + 1;
+    from = oldest > segment ? oldest / unit * unit : segment;
+    to = newest < segment + kSegment ? round_up(newest, unit) : segment + kSegment;
+  }
+  bool empty() const { return first == end; }
+};
+
+// Block by block; done(first row, rows) takes their parts.
 template <class Kv, class Done>
 void attend_segment(const AttendPass& pass, size_t segment, const Done& done) {
-  size_t row = 0, end = pass.rows;
-  while (row < end && pass.position(row) < segment) ++row;
-  while (end > row && pass.oldest(end - 1) >= segment + kSegment) --end;
-  if (row == end) return;
+  const SegmentRows rows(pass, segment, kKvTile);
+  if (rows.empty()) return;
   const auto blocks = [&]<class K>(const KvView& view) {
-    for (size_t r = row; r < end; r += kAttendBlock) {
-      const AttendBlock block{pass, r, end - r < kAttendBlock ? end - r : kAttendBlock, segment};
+    for (size_t r = rows.first; r < rows.end; r += kAttendBlock) {
+      const AttendBlock block(pass, r, rows.end - r < kAttendBlock ? rows.end - r : kAttendBlock,
+                              segment);
       attend_block<K>(block, view);
       done(r, block.rows);
     }
   };
   if constexpr (Kv::kStreams) {
-    if (end - row > kMostRows) {
-      const size_t oldest = pass.oldest(row), newest = pass.position(end - 1) + 1;
-      const size_t from = oldest > segment ? oldest / kKvTile * kKvTile : segment;
-      const size_t to = newest < segment + kSegment ? newest : segment + kSegment;
-      copy_positions<Kv>(pass.a.kv, pass.copy, from, round_up(to, kKvTile), pass.a.head_dim);
-      return blocks.template operator()<KvF32>({pass.copy, from});
+    if (rows.end - rows.first > kMostRows) {
+      copy_positions<Kv>(pass.a.kv, pass.copy, rows.from, rows.to, pass.a.head_dim);
+      return blocks.template operator()<KvF32>({pass.copy, rows.from});
     }
   }
   blocks.template operator()<Kv>({pass.a.kv, 0});
 }
 
-template <class Kv>
-void attend_pass(const AttendPass& pass) {
+// segment(first position, done) makes the parts of the rows that see it.
+template <Floats (*Power)(Floats), class Segment>
+void attend_pass(const AttendPass& pass, const Segment& segment) {
   const AttendArgs& a = pass.a;
   const size_t head_dim = a.head_dim, floats = part_floats(head_dim);
   if (a.parts) {
     for (size_t s = a.first_segment; s < a.last_segment; ++s) {
-      attend_segment<Kv>(pass, s * kSegment, [&](size_t row, size_t rows) {
-        float* to = a.parts + (s - a.first_segment) * a.parts_stride +
-                    (pass.first_row + row) * floats;
+      segment(s * kSegment, [&](size_t row, size_t rows) {
+        float* to =
+            a.parts + (s - a.first_segment) * a.parts_stride + (pass.first_row + row) * floats;
         for (size_t i = 0; i < rows * floats; i += kLanes) store(to + i, load(pass.parts + i));
       });
     }
@@ -537,14 +550,14 @@ void attend_pass(const AttendPass& pass) {
   for (size_t r = 0; r < pass.rows; ++r) clear_part(pass.sums + r * floats, head_dim);
   const size_t oldest = pass.oldest(0) / kSegment, newest = pass.position(pass.rows - 1) / kSegment;
   for (size_t s = oldest; s <= newest; ++s) {
-    attend_segment<Kv>(pass, s * kSegment, [&](size_t row, size_t rows) {
-      float* sums[kAttendBlock];
-      const float* parts[kAttendBlock];
+    segment(s * kSegment, [&](size_t row, size_t rows) {
+      float* sums[kAttendTileRows];
+      const float* parts[kAttendTileRows];
       for (size_t i = 0; i < rows; ++i) {
         sums[i] = pass.sums + (row + i) * floats;
         parts[i] = pass.parts + i * floats;
       }
-      merge_parts(sums, parts, rows, head_dim);
+      merge_parts<Power>(sums, parts, rows, head_dim);
     });
   }
   for (size_t r = 0; r < pass.rows; ++r) finish_row(pass.sums + r * floats, pass.out(r), head_dim);
@@ -571,15 +584,17 @@ void attend(const AttendArgs& a) {
   for (size_t r = 0; r < rows; r += kAttendRows) {
     pass.first_row = r;
     pass.rows = rows - r < kAttendRows ? rows - r : kAttendRows;
-    attend_pass<Kv>(pass);
+    attend_pass<exp_down>(
+        pass, [&](size_t s, const auto& done) { attend_segment<Kv>(pass, s, done); });
   }
 }
 
-inline void attend_merge(const AttendMergeArgs& a) {
+template <Floats (*Power)(Floats)>
+void attend_merge(const AttendMergeArgs& a) {
   if (a.start) clear_part(a.sum, a.head_dim);
   for (size_t s = 0; s < a.n_parts; ++s) {
     const float* part = a.parts + s * a.parts_stride;
-    merge_parts(&a.sum, &part, 1, a.head_dim);
+    merge_parts<Power>(&a.sum, &part, 1, a.head_dim);
   }
   if (a.out) finish_row(a.sum, a.out, a.head_dim);
 }

@@ -4,7 +4,7 @@
 // polynomial in Horner form. Below kExpLow the result is 0, above kExpHigh it is that of kExpHigh;
 // relative error about 1e-7.
 constexpr float kExpLow = -87.0f, kExpHigh = 88.0f;
-constexpr float kLog2E = 1.44269504f, kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
+constexpr float kLn2High = 0.693359375f, kLn2Low = -2.12194440e-4f;
 
 inline Floats exp(Floats x) {
   const Floats limited = min(max(x, splat(kExpLow)), splat(kExpHigh));

@@ -22,7 +22,7 @@ constexpr Table make_table(const char* name, uint32_t needs) {
     table.attend[i] = kAttend[i];
     table.kv_append[i] = kKvAppend[i];
   }
-  table.attend_merge = attend_merge;
+  table.attend_merge = attend_merge<exp_down>;
   table.quantize32 = quantize32;
   table.quantize256 = quantize256;
   table.rmsnorm = rmsnorm;
