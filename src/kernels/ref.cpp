@@ -201,7 +201,7 @@ float round_to_bf16(float x) {
 }
 void round_to_bf16(const float* x, size_t count, uint16_t* out) {
   for (size_t i = 0; i < round_up(count, 32); ++i)
-    out[i] = i < count ? to_bfloat16(round_to_bf16(x[i])).bits : uint16_t{0};
+    out[bf16_index(0, i, count)] = i < count ? to_bfloat16(round_to_bf16(x[i])).bits : uint16_t{0};
 }
 
 template <class Block>
@@ -243,7 +243,7 @@ void gemm_bf16(const GemmArgs& a) {
       for (size_t k = 0; k < padded; k += 32) {
         float sums[2] = {0, 0};
         for (size_t i = k; i < k + 32; ++i) {
-          const float x = to_float(BFloat16{a.x.bf16[m * padded + i]});
+          const float x = to_float(BFloat16{a.x.bf16[bf16_index(m, i, a.K)]});
           sums[i % 2] = std::fmaf(w[i], x, sums[i % 2]);
         }
         y = y + (sums[0] + sums[1]);

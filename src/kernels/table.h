@@ -56,12 +56,19 @@ struct Acts {
   const float* scaled_sum = nullptr;
   const int16_t* sum16 = nullptr;  // [M,K/16]: sums of q, 256-blocks only
   const int16_t* sum32 = nullptr;  // [M,K/32]: sums of q, both
-  const uint16_t* bf16 = nullptr;  // [M,K up to a multiple of 32], zeros behind K
+  const uint16_t* bf16 = nullptr;  // where bf16_index says, zeros behind K
 };
 
 // Where the scale of token m's block b stands, of `blocks` in a row.
 constexpr size_t scale_index(size_t m, size_t b, size_t blocks) {
   return (m / kLanes * blocks + b) * kLanes + m % kLanes;
+}
+
+// bfloat16 activations lie in tiles of 16 tokens by 32 columns, a token's 32 side by side; all tiles
+// of 16 tokens follow one another.
+inline constexpr size_t kBf16Tile = 16 * 32;
+constexpr size_t bf16_index(size_t m, size_t k, size_t K) {
+  return (m / 16 * ((K + 31) / 32) + k / 32) * kBf16Tile + m % 16 * 32 + k % 32;
 }
 
 // y[m, n] for n in [first_row, last_row) and all m < M.
@@ -88,7 +95,7 @@ constexpr size_t gemm_scratch_bytes(size_t K) {
   return kFixed + (K / 32 + 16) * kScratchPer32;
 }
 // And where activations are bfloat16.
-inline constexpr size_t kBf16Scratch = 960 * 1024;
+inline constexpr size_t kBf16Scratch = 560 * 1024;
 constexpr size_t gemm_bf16_scratch_bytes(size_t K) { return kBf16Scratch + kLanes * 4 * (K + 1024); }
 
 enum class KvFormat : uint8_t { kF32, kF16, kBF16, kQ8_0 };
@@ -223,8 +230,8 @@ struct Table {
   void (*quantize256)(const float* x, size_t count, int8_t* q, float* scale, int16_t* sum16,
                       int16_t* sum32);
 
-  // One row of `count` floats to bfloat16, nearest even, then zeros up to a multiple of 32. Null
-  // where no product asks for it.
+  // One row of `count` floats to bfloat16, nearest even, then zeros up to a multiple of 32; column
+  // 0 goes to `out` and the rest where bf16_index says. Null where no product asks for it.
   void (*round_bf16)(const float* x, size_t count, uint16_t* out);
 
   // y = x * (1 / sqrt(fold(lanes of x * x) / count + eps)) * weight

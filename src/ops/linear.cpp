@@ -61,7 +61,7 @@ void Operand::prepare(Ctx& ctx, kernels::ActForm form) {
   const size_t K = x_.cols, padded_rows = round_up(x_.rows, kernels::kLanes);
   const auto row = [&](size_t m) {
     if (form == kernels::ActForm::kBF16) {
-      ctx.kernels.round_bf16(x_.row(m), K, bf16_.as<uint16_t>() + m * round_up(K, 32));
+      ctx.kernels.round_bf16(x_.row(m), K, bf16_.as<uint16_t>() + kernels::bf16_index(m, 0, K));
       return;
     }
     const size_t block = form == kernels::ActForm::kQ32 ? 32 : 256;

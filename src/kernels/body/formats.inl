@@ -6,7 +6,7 @@
 // taken off again through their sums). That is the operand of byte dot products and, as it stands,
 // of the AMX tile product.
 //
-// A format says: kBlock weights per block, kSub per integer scale, kBias, kHasMin, its Block, and
+// A format says: kBits per weight, kBlock weights per block, kSub per integer scale, kBias, kHasMin, its Block, and
 // unpack(). Here and in quant/ is all that there is to say about it: no instruction set appears.
 
 template <class Fmt>
@@ -54,7 +54,7 @@ inline void unpack_scales(const uint8_t* block, size_t stride, Panel<Fmt>& panel
 
 struct Q4_0 {
   using Block = quant::BlockQ4_0;
-  static constexpr int kBlock = 32, kSub = 32, kBias = 8;
+  static constexpr int kBits = 4, kBlock = 32, kSub = 32, kBias = 8;
   static constexpr bool kHasMin = false;
   static void unpack(const uint8_t* block, size_t stride, Panel<Q4_0>& panel) {
     unpack_scales(block, stride, panel);
@@ -64,7 +64,7 @@ struct Q4_0 {
 
 struct Q4_1 {
   using Block = quant::BlockQ4_1;
-  static constexpr int kBlock = 32, kSub = 32, kBias = 0;
+  static constexpr int kBits = 4, kBlock = 32, kSub = 32, kBias = 0;
   static constexpr bool kHasMin = true;
   static void unpack(const uint8_t* block, size_t stride, Panel<Q4_1>& panel) {
     unpack_scales(block, stride, panel);
@@ -74,7 +74,7 @@ struct Q4_1 {
 
 struct Q5_0 {
   using Block = quant::BlockQ5_0;
-  static constexpr int kBlock = 32, kSub = 32, kBias = 16;
+  static constexpr int kBits = 5, kBlock = 32, kSub = 32, kBias = 16;
   static constexpr bool kHasMin = false;
   static void unpack(const uint8_t* block, size_t stride, Panel<Q5_0>& panel) {
     unpack_scales(block, stride, panel);
@@ -85,7 +85,7 @@ struct Q5_0 {
 
 struct Q5_1 {
   using Block = quant::BlockQ5_1;
-  static constexpr int kBlock = 32, kSub = 32, kBias = 0;
+  static constexpr int kBits = 5, kBlock = 32, kSub = 32, kBias = 0;
   static constexpr bool kHasMin = true;
   static void unpack(const uint8_t* block, size_t stride, Panel<Q5_1>& panel) {
     unpack_scales(block, stride, panel);
@@ -97,7 +97,7 @@ struct Q5_1 {
 // Signed bytes need their own product where the unsigned one cannot take 255.
 struct Q8_0 {
   using Block = quant::BlockQ8_0;
-  static constexpr int kBlock = 32, kSub = 32, kBias = kDotTakesAllBytes ? 128 : 0;
+  static constexpr int kBits = 8, kBlock = 32, kSub = 32, kBias = kDotTakesAllBytes ? 128 : 0;
   static constexpr bool kHasMin = false, kSigned = !kDotTakesAllBytes;
   static void unpack(const uint8_t* block, size_t stride, Panel<Q8_0>& panel) {
     unpack_scales(block, stride, panel);
@@ -138,7 +138,7 @@ inline void unpack_k_scales(const uint8_t* block, size_t stride, Panel<Fmt>& pan
 
 struct Q4_K {
   using Block = quant::BlockQ4_K;
-  static constexpr int kBlock = 256, kSub = 32, kBias = 0;
+  static constexpr int kBits = 4, kBlock = 256, kSub = 32, kBias = 0;
   static constexpr bool kHasMin = true;
   static void unpack(const uint8_t* block, size_t stride, Panel<Q4_K>& panel) {
     unpack_k_scales(block, stride, panel);
@@ -157,7 +157,7 @@ struct Q4_K {
 
 struct Q5_K {
   using Block = quant::BlockQ5_K;
-  static constexpr int kBlock = 256, kSub = 32, kBias = 0;
+  static constexpr int kBits = 5, kBlock = 256, kSub = 32, kBias = 0;
   static constexpr bool kHasMin = true;
   template <int Pair>
   static void unpack_pair(const uint8_t* block, size_t stride, const Ints high[8],
@@ -188,7 +188,7 @@ struct Q5_K {
 
 struct Q6_K {
   using Block = quant::BlockQ6_K;
-  static constexpr int kBlock = 256, kSub = 16, kBias = 32;
+  static constexpr int kBits = 6, kBlock = 256, kSub = 16, kBias = 32;
   static constexpr bool kHasMin = false;
   static void unpack(const uint8_t* block, size_t stride, Panel<Q6_K>& panel) {
     // d is the block's last two bytes; the dword that ends with it stays inside the block.
