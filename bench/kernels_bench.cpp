@@ -4,7 +4,7 @@
 //   gemm/FORMAT/M       y = W x for M tokens and a matrix larger than the level 2 cache; activations
 //                       are brought into the format's form once and outside the time
 //   attend/CACHE/T/S    T new tokens of 9 query and 3 key/value heads after S cached positions
-//   quantize32, quantize256, round_bf16, rmsnorm, silu_mul    a row
+//   quantize32, quantize256, round_bf16, rmsnorm, silu_mul    a row that stays in the first cache
 //
 // GOP/s counts a multiplication and an addition as two, GB/s what must be read or written at least,
 // and `percent` says how near that is to this machine's limit: the longer of reading the bytes (from
@@ -12,8 +12,8 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
-#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -67,17 +67,20 @@ class Bench {
   }
   double float_peak() const { return peaks_.fp32; }
 
-  // Of one iteration.
-  void count(State& state, double bytes, double operations, double peak) {
-    const auto iterations = static_cast<double>(state.iterations());
-    const auto rate = [&](double amount) {
-      return benchmark::Counter(amount * iterations / 1e9, benchmark::Counter::kIsRate);
-    };
-    state.counters["GB/s"] = rate(bytes);
-    if (operations > 0) state.counters["GOP/s"] = rate(operations);
-    const double least = std::max(bytes / read_gbps(bytes), operations / peak);  // nanoseconds
-    state.counters["percent"] =
-        benchmark::Counter(100e-9 * least * iterations, benchmark::Counter::kIsRate);
+  // Runs `f` as often as Google Benchmark asks for. Bytes and operations are those of one call, the
+  // peak is in 1e9 operations a second.
+  template <class F>
+  void run(State& state, const F& f, double bytes, double operations, double peak) {
+    const auto start = std::chrono::steady_clock::now();
+    for (auto _ : state) {
+      f();
+      benchmark::ClobberMemory();
+    }
+    const std::chrono::duration<double, std::nano> elapsed = std::chrono::steady_clock::now() - start;
+    const double each = elapsed.count() / static_cast<double>(state.iterations());
+    state.counters["GB/s"] = bytes / each;
+    if (operations > 0) state.counters["GOP/s"] = operations / each;
+    state.counters["percent"] = 100 * std::max(bytes / read_gbps(bytes), operations / peak) / each;
   }
 
  private:
@@ -125,12 +128,8 @@ void gemm(State& state, Bench& bench, Format format) {
     ops::linear(bench.ctx(), operand, {{Matrix(y.data(), M, kRows), &weight}});
   };
   product();
-  for (auto _ : state) {
-    product();
-    benchmark::ClobberMemory();
-  }
-  bench.count(state, static_cast<double>(blocks.size()),
-              2.0 * static_cast<double>(M) * kRows * kCols, bench.weight_peak(format));
+  bench.run(state, product, static_cast<double>(blocks.size()),
+            2.0 * static_cast<double>(M) * kRows * kCols, bench.weight_peak(format));
 }
 
 // --- attention ---
@@ -164,14 +163,11 @@ void attend(State& state, Bench& bench, ops::KvFormat format) {
   HOB_CHECK(bench.ctx().reserve_scratch(ops::attend_scratch_bytes(kHeadDim)), "scratch");
   if (cached > 0) Tokens{cached, 0}.attend(bench, cache);
   Tokens fresh{tokens, cached};
-  for (auto _ : state) {
-    fresh.attend(bench, cache);
-    benchmark::ClobberMemory();
-  }
   const double seen = static_cast<double>(tokens) *
                       (static_cast<double>(cached) + (static_cast<double>(tokens) + 1) / 2);
-  bench.count(state, static_cast<double>(cache.bytes()), 4.0 * kHeads * kHeadDim * seen,
-              bench.float_peak());
+  bench.run(
+      state, [&] { fresh.attend(bench, cache); }, static_cast<double>(cache.bytes()),
+      4.0 * kHeads * kHeadDim * seen, bench.float_peak());
 }
 
 // --- rows ---
@@ -182,29 +178,26 @@ void row_kernel(State& state, Bench& bench, const std::string& name) {
   std::vector<float> scale(count / 32 * kernels::kLanes), sums(scale.size());
   std::vector<int8_t> q(count);
   std::vector<int16_t> sum16(count / 16), sum32(count / 32);
-  std::vector<uint16_t> bf16(count / 32 * kernels::kBf16Tile);
+  std::vector<uint16_t> bf16(count * kernels::kLanes);  // rows may lie kLanes side by side
   const auto& table = bench.table();
-  const std::map<std::string, std::pair<std::function<void()>, size_t>> kernels = {
-      {"quantize32",
-       {[&] {
-          table.quantize32(x.data(), count, q.data(), scale.data(), sums.data(), sum32.data());
-        },
-        5}},
-      {"quantize256",
-       {[&] {
-          table.quantize256(x.data(), count, q.data(), scale.data(), sum16.data(), sum32.data());
-        },
-        5}},
-      {"round_bf16", {[&] { table.round_bf16(x.data(), count, bf16.data()); }, 6}},
-      {"rmsnorm", {[&] { table.rmsnorm(y.data(), x.data(), weight.data(), count, 1e-5f); }, 12}},
-      {"silu_mul", {[&] { table.silu_mul(y.data(), x.data(), count); }, 12}},
+  const auto run = [&](size_t bytes_each, const auto& kernel) {
+    bench.run(state, kernel, static_cast<double>(bytes_each * count), 0, 1);
   };
-  const auto& [run, bytes_each] = kernels.at(name);
-  for (auto _ : state) {
-    run();
-    benchmark::ClobberMemory();
+  if (name == "quantize32") {
+    run(5, [&] {
+      table.quantize32(x.data(), count, q.data(), scale.data(), sums.data(), sum32.data());
+    });
+  } else if (name == "quantize256") {
+    run(5, [&] {
+      table.quantize256(x.data(), count, q.data(), scale.data(), sum16.data(), sum32.data());
+    });
+  } else if (name == "round_bf16") {
+    run(6, [&] { table.round_bf16(x.data(), count, bf16.data()); });
+  } else if (name == "rmsnorm") {
+    run(12, [&] { table.rmsnorm(y.data(), x.data(), weight.data(), count, 1e-5f); });
+  } else {
+    run(12, [&] { table.silu_mul(y.data(), x.data(), count); });
   }
-  bench.count(state, static_cast<double>(bytes_each * count), 0, 1);
 }
 
 // --- the list ---
