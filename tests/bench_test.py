@@ -258,6 +258,8 @@ class Reports(unittest.TestCase):
             text = page.read_text()
             self.assertTrue(text.startswith("before\n") and text.endswith("\nafter\n"))
             self.assertNotIn("old", text)
+            self.assertIn("(performance.svg)", text)
+            self.assertTrue((folder / "performance.svg").is_file())
             self.assertNotIn("/some/where", text)
             self.assertIn("| title | 6 t/s | 2 | 4 | 1.50 | >= 2 | missed | 50 % |", text)
             page.write_text("no markers\n")

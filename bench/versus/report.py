@@ -6,6 +6,7 @@ import re
 
 from versus import figures, picture
 
+PICTURE = "![hob's advantage over the better peer, per row](performance.svg)"
 BEGIN, END = "<!-- the last run: begin -->", "<!-- the last run: end -->"
 
 
@@ -165,7 +166,8 @@ def publish(found, docs):
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise ValueError(f"{page}: the markers '{BEGIN}' and '{END}' are not there")
-    page.write_text(f"{before}{BEGIN}\n{_without_home(markdown(found))}{END}{after}")
+    block = f"{_without_home(markdown(found))}\n{PICTURE}\n"
+    page.write_text(f"{before}{BEGIN}\n{block}{END}{after}")
     (docs / "performance.svg").write_text(picture.svg(found))
 
 
