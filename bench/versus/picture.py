@@ -3,7 +3,7 @@ and a mark where the asked ratio is. Plain SVG without fonts or scripts of its o
 
 from xml.sax.saxutils import escape
 
-LABEL, BARS, FIGURES, ROW, TOP = 290, 380, 130, 22, 78  # pixels
+LABEL, BARS, FIGURES, ROW, TOP = 340, 380, 140, 22, 78  # pixels
 COLOURS = {True: "#2a7f4f", False: "#c0582b", None: "#999999"}
 
 
