@@ -149,6 +149,7 @@ TEST_F(Attend, LongPastsAreSharedOutWithoutATrace) {
     const AttendSpec s = spec(32, 1, 16, window);
     const auto want = run(Conversation(s, KvFormat::kF16, positions, 8), s, positions, 512, 1);
     for (const size_t piece : {28, 3}) {
+      if (HOB_SANITIZED && (piece == 3) != (window > 0)) continue;
       const auto got = run(Conversation(s, KvFormat::kF16, positions, 8), s, positions, piece, 3);
       ASSERT_EQ(0, std::memcmp(got.data(), want.data(), want.size() * sizeof(float)))
           << "window " << window << " pieces of " << piece;
