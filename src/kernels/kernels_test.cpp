@@ -193,7 +193,11 @@ TEST_P(Gemm, EveryTableGivesTheBitsOfTheDefinition) {
       {8, 40, 4 * unit, true, true, 0},    {13, 64, 2 * unit, false, false, 2},
       {16, 32, 9 * unit, false, false, 0}, {37, 50, 3 * unit, true, true, 1},
       {130, 19, 6 * unit, false, false, 0},
-      {513, 300, 2 * unit, true, true, 0},   {33, 40, 1024, false, true, 0}};
+      {513, 300, 2 * unit, true, true, 0},   {33, 40, 1024, false, true, 0},
+      // every way of taking few tokens together, with rows longer than what is unpacked at once
+      {6, 48, 19 * unit, true, false, 0},    {7, 20, 17 * unit, false, true, 0},
+      {9, 32, 18 * unit, false, false, 0},   {11, 16, 3 * unit, true, true, 0},
+      {12, 32, 16 * unit, false, false, 0},  {15, 33, 33 * unit, true, false, 0}};
   uint64_t seed = 1;
   for (const GemmCase& shape : cases) {
     GemmCase c = shape;

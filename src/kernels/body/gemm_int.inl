@@ -3,8 +3,9 @@
 //
 // Weights come 16 rows (the lanes) at a time. `block_product` is the definition of kernels/table.h
 // for one block and a few tokens, and everything goes through it, so decode and prefill cannot
-// disagree. Few tokens unpack a block and use it at once; many unpack the whole group of rows into
-// scratch first and walk the tokens over it.
+// disagree. One token unpacks a block and uses it at once; some tokens share a piece of a group of
+// rows that is unpacked in the first-level cache; many unpack the whole group into scratch first
+// and walk the tokens over it.
 
 template <class Fmt>
 constexpr bool is_signed() {
@@ -18,38 +19,82 @@ inline Ints dot(Ints acc, Ints w, const int8_t* x) {
   return dot_bytes(acc, w, x);
 }
 
-// y[t] += block `b` for tokens m .. m + Tokens - 1.
-template <class Fmt, int Tokens>
+// How many products of four bytes can be summed in two 16-bit lanes; 0: sum them in 32 bits.
+template <class Fmt>
+constexpr int steps_in_shorts() {
+  if (!kSumsInShorts || is_signed<Fmt>()) return 0;
+  constexpr int kMostWeight = (1 << Fmt::kBits) - 1, kMostActivation = 127;
+  return 32767 / (2 * kMostWeight * kMostActivation);
+}
+
+// sum[t] += Steps rows of a panel times the bytes from x + t * stride on.
+template <class Fmt, int Steps, int Tokens>
+inline void add_dots(const Ints* w, const int8_t* x, size_t stride, Ints (&sum)[Tokens]) {
+#pragma GCC unroll 8
+  for (int i = 0; i < Steps; ++i) {
+#pragma GCC unroll 8
+    for (int t = 0; t < Tokens; ++t) sum[t] = dot<Fmt>(sum[t], w[i], x + t * stride + 4 * i);
+  }
+}
+
+// The same times `factor`, which every lane holds twice in 16 bits: it is multiplied in where the
+// halves of a lane are added.
+template <class Fmt, int Steps, int Tokens>
+inline void add_dots_in_shorts(const Panel<Fmt>& panel, int first, const int8_t* x, size_t stride,
+                               Ints factor, Ints (&sum)[Tokens]) {
+  constexpr int kAtOnce = steps_in_shorts<Fmt>() < Steps ? steps_in_shorts<Fmt>() : Steps;
+  static_assert(kAtOnce > 0 && Steps % kAtOnce == 0);
+#pragma GCC unroll 8
+  for (int i = 0; i < Steps; i += kAtOnce) {
+    Ints part[Tokens];
+#pragma GCC unroll 8
+    for (int t = 0; t < Tokens; ++t)
+      part[t] = products_in_shorts(panel.q[first + i], x + t * stride + 4 * i);
+#pragma GCC unroll 8
+    for (int j = i + 1; j < i + kAtOnce; ++j) {
+#pragma GCC unroll 8
+      for (int t = 0; t < Tokens; ++t)
+        part[t] = add_shorts(
+            part[t], products_in_shorts(panel.q[first + j], x + t * stride + 4 * j));
+    }
+#pragma GCC unroll 8
+    for (int t = 0; t < Tokens; ++t) sum[t] = sum[t] + dot_shorts(part[t], factor);
+  }
+}
+
+// y[t] += block `b` for tokens m .. m + Tokens - 1. `between(i)` is called for i in [0, kSubs).
+template <class Fmt, int Tokens, class Between>
 inline void block_product(const Panel<Fmt>& panel, const GemmArgs& a, size_t m, size_t b,
-                          Floats (&y)[Tokens]) {
+                          const Between& between, Floats (&y)[Tokens]) {
+  constexpr int kSubs = Panel<Fmt>::kSubs, kSteps = Fmt::kSub / 4;
+  constexpr bool kInShorts = steps_in_shorts<Fmt>() > 0;
   const size_t blocks = a.K / Fmt::kBlock;
+  const int8_t* x = a.x.q + m * a.K + Fmt::kBlock * b;
   Ints isum[Tokens];
   if constexpr (Fmt::kBlock == 32) {
+    between(0);
     for (int t = 0; t < Tokens; ++t) {
       isum[t] = splat(Fmt::kBias == 0 ? 0 : -Fmt::kBias * a.x.sum32[(m + t) * blocks + b]);
     }
-#pragma GCC unroll 8
-    for (int i = 0; i < 8; ++i) {
-#pragma GCC unroll 8
-      for (int t = 0; t < Tokens; ++t)
-        isum[t] = dot<Fmt>(isum[t], panel.q[i], a.x.q + (m + t) * a.K + 32 * b + 4 * i);
+    if constexpr (kInShorts) {
+      add_dots_in_shorts<Fmt, kSteps>(panel, 0, x, a.K, splat(0x00010001), isum);
+    } else {
+      add_dots<Fmt, kSteps>(panel.q, x, a.K, isum);
     }
   } else {
-    constexpr int kSubs = Panel<Fmt>::kSubs, kSteps = Fmt::kSub / 4;
     for (int t = 0; t < Tokens; ++t) isum[t] = splat(0);
-    for (int sub = 0; sub < kSubs; ++sub) {
-      Ints part[Tokens];
-      for (int t = 0; t < Tokens; ++t) part[t] = splat(0);
+    for (int sub = 0; sub < kSubs; ++sub, x += Fmt::kSub) {
+      between(sub);
+      if constexpr (kInShorts) {
+        const Ints scale = twice_in_shorts(panel.sub_scale[sub]);
+        add_dots_in_shorts<Fmt, kSteps>(panel, sub * kSteps, x, a.K, scale, isum);
+      } else {
+        Ints part[Tokens];
+        for (int t = 0; t < Tokens; ++t) part[t] = splat(0);
+        add_dots<Fmt, kSteps>(panel.q + sub * kSteps, x, a.K, part);
 #pragma GCC unroll 8
-      for (int i = 0; i < kSteps; ++i) {
-#pragma GCC unroll 8
-        for (int t = 0; t < Tokens; ++t) {
-          part[t] = dot<Fmt>(part[t], panel.q[sub * kSteps + i],
-                             a.x.q + (m + t) * a.K + 256 * b + Fmt::kSub * sub + 4 * i);
-        }
+        for (int t = 0; t < Tokens; ++t) isum[t] = isum[t] + part[t] * panel.sub_scale[sub];
       }
-#pragma GCC unroll 8
-      for (int t = 0; t < Tokens; ++t) isum[t] = isum[t] + part[t] * panel.sub_scale[sub];
     }
     if constexpr (Fmt::kBias != 0) {  // the bias times each sub-block's scale and sum
       for (int t = 0; t < Tokens; ++t) {
@@ -120,47 +165,87 @@ inline void store_rows(const GemmArgs& a, const RowGroup& group, size_t m, Float
   }
 }
 
-// Asks for the share of the next 16 rows that goes with block `b` of these: the hardware does not
-// see that 16 rows read side by side are one contiguous piece of memory. Past the tensor's end it
-// asks in vain, which costs nothing.
+// Asks for the share of the next 16 rows that goes with sub-block `sub` of block `b` of these: the
+// hardware does not see that 16 rows read side by side are one contiguous piece of memory. Past the
+// tensor's end it asks in vain, which costs nothing.
 template <class Fmt>
-inline void prefetch_next_rows(const GemmArgs& a, const RowGroup& group, size_t b) {
-  constexpr size_t kBytes = kLanes * sizeof(typename Fmt::Block);
-  const uint8_t* next = group.weights + kLanes * a.row_bytes + b * kBytes;
-  for (size_t line = 0; line < kBytes; line += 64) __builtin_prefetch(next + line);
+inline void prefetch_next_rows(const GemmArgs& a, const RowGroup& group, size_t b, size_t sub) {
+  constexpr size_t kBytes = kLanes * sizeof(typename Fmt::Block), kSubs = Panel<Fmt>::kSubs;
+  constexpr size_t kShare = kBytes / kSubs;
+  const uint8_t* next = group.weights + kLanes * a.row_bytes + b * kBytes + sub * kShare;
+#pragma GCC unroll 16
+  for (size_t at = 0; at < kShare; at += 64) __builtin_prefetch(next + at);
 }
 
-template <class Fmt, int Tokens>
-void few_tokens(const GemmArgs& a, const RowGroup& group, size_t m) {
-  Floats y[Tokens];
-  for (int t = 0; t < Tokens; ++t) y[t] = splat(0.0f);
+template <class Fmt>
+void one_token(const GemmArgs& a, const RowGroup& group) {
+  Floats y[1] = {splat(0.0f)};
   for (size_t b = 0; b < a.K / Fmt::kBlock; ++b) {
-    prefetch_next_rows<Fmt>(a, group, b);
     Panel<Fmt> panel;
     Fmt::unpack(group.weights + b * sizeof(typename Fmt::Block), a.row_bytes, panel);
-    block_product<Fmt, Tokens>(panel, a, m, b, y);
+    const auto prefetch = [&](size_t sub) { prefetch_next_rows<Fmt>(a, group, b, sub); };
+    block_product(panel, a, 0, b, prefetch, y);
   }
-  for (int t = 0; t < Tokens; ++t) store_rows(a, group, m + t, y[t]);
+  store_rows(a, group, 0, y[0]);
 }
 
+// sums[t] += `count` blocks from `first` on, which stand in `panels`, for Tokens tokens from m on.
 template <class Fmt, int Tokens>
-void panel_tokens(const GemmArgs& a, const RowGroup& group, const Panel<Fmt>* panels, size_t m) {
+void add_blocks(const GemmArgs& a, const Panel<Fmt>* panels, size_t first, size_t count, size_t m,
+                Floats* sums) {
   Floats y[Tokens];
-  for (int t = 0; t < Tokens; ++t) y[t] = splat(0.0f);
-  for (size_t b = 0; b < a.K / Fmt::kBlock; ++b) block_product<Fmt, Tokens>(panels[b], a, m, b, y);
-  for (int t = 0; t < Tokens; ++t) store_rows(a, group, m + t, y[t]);
+#pragma GCC unroll 8
+  for (int t = 0; t < Tokens; ++t) y[t] = sums[t];
+  for (size_t b = 0; b < count; ++b)
+    block_product(panels[b], a, m, first + b, [](size_t) {}, y);
+#pragma GCC unroll 8
+  for (int t = 0; t < Tokens; ++t) sums[t] = y[t];
 }
 
-// Tokens [m, last) over unpacked rows, as many at a time as stay in registers.
+// The same for tokens [m, last), at most kLanes, as many at a time as stay in registers.
+template <class Fmt>
+void add_tokens(const GemmArgs& a, const Panel<Fmt>* panels, size_t first, size_t count, size_t m,
+                size_t last, Floats* sums) {
+  if constexpr (kTokenTile >= 8) {
+    for (; m + 8 <= last; m += 8, sums += 8) add_blocks<Fmt, 8>(a, panels, first, count, m, sums);
+  }
+  for (; m + 4 <= last; m += 4, sums += 4) add_blocks<Fmt, 4>(a, panels, first, count, m, sums);
+  for (; m + 2 <= last; m += 2, sums += 2) add_blocks<Fmt, 2>(a, panels, first, count, m, sums);
+  if (m < last) add_blocks<Fmt, 1>(a, panels, first, count, m, sums);
+}
+
+// Tokens [0, M), at most kLanes. A piece of the rows is unpacked once for all of them.
+template <class Fmt>
+void few_tokens(const GemmArgs& a, const RowGroup& group) {
+  constexpr size_t kPiece = Fmt::kBlock == 32 ? 16 : 2;
+  const size_t blocks = a.K / Fmt::kBlock;
+  Panel<Fmt> panels[kPiece];
+  Floats sums[kLanes];
+  for (size_t m = 0; m < a.M; ++m) sums[m] = splat(0.0f);
+  for (size_t first = 0; first < blocks; first += kPiece) {
+    const size_t count = first + kPiece < blocks ? kPiece : blocks - first;
+    for (size_t b = 0; b < count; ++b) {
+      for (size_t sub = 0; sub < Panel<Fmt>::kSubs; ++sub)
+        prefetch_next_rows<Fmt>(a, group, first + b, sub);
+      Fmt::unpack(group.weights + (first + b) * sizeof(typename Fmt::Block), a.row_bytes,
+                  panels[b]);
+    }
+    add_tokens<Fmt>(a, panels, first, count, 0, a.M, sums);
+  }
+  for (size_t m = 0; m < a.M; ++m) store_rows(a, group, m, sums[m]);
+}
+
+// Tokens [m, last) over unpacked rows.
 template <class Fmt>
 void walk_tokens(const GemmArgs& a, const RowGroup& group, const Panel<Fmt>* panels, size_t m,
                  size_t last) {
-  if constexpr (kTokenTile >= 8) {
-    for (; m + 8 <= last; m += 8) panel_tokens<Fmt, 8>(a, group, panels, m);
+  for (; m < last; m += kLanes) {
+    const size_t end = m + kLanes < last ? m + kLanes : last;
+    Floats sums[kLanes];
+    for (Floats& sum : sums) sum = splat(0.0f);
+    add_tokens<Fmt>(a, panels, 0, a.K / Fmt::kBlock, m, end, sums);
+    for (size_t t = m; t < end; ++t) store_rows(a, group, t, sums[t - m]);
   }
-  for (; m + 4 <= last; m += 4) panel_tokens<Fmt, 4>(a, group, panels, m);
-  for (; m + 2 <= last; m += 2) panel_tokens<Fmt, 2>(a, group, panels, m);
-  if (m < last) panel_tokens<Fmt, 1>(a, group, panels, m);
 }
 
 // Tokens go through the rows in blocks whose activations stay in the second-level cache.
@@ -171,8 +256,8 @@ inline size_t token_block(size_t M, size_t K) {
   return tokens < M ? tokens : M;
 }
 
-template <class Fmt, class Walk>
-void gemm_many(const GemmArgs& a, const Walk& walk) {
+template <class Fmt>
+void gemm_many(const GemmArgs& a) {
   static_assert(sizeof(Panel<Fmt>) + kLanes * sizeof(typename Fmt::Block) <=
                 Fmt::kBlock / 32 * kScratchPer32);
   auto* panels = reinterpret_cast<Panel<Fmt>*>(a.scratch);
@@ -185,25 +270,21 @@ void gemm_many(const GemmArgs& a, const Walk& walk) {
       for (size_t b = 0; b < blocks; ++b) {
         Fmt::unpack(group.weights + b * sizeof(typename Fmt::Block), a.row_bytes, panels[b]);
       }
-      walk(a, group, panels, m, last);
+      walk_tokens<Fmt>(a, group, panels, m, last);
     }
-  }
-}
-
-template <class Fmt, int Tokens>
-void gemm_few(const GemmArgs& a) {
-  for (size_t n = a.first_row; n < a.last_row; n += kLanes) {
-    few_tokens<Fmt, Tokens>(a, row_group(a, n, reinterpret_cast<uint8_t*>(a.scratch)), 0);
   }
 }
 
 template <class Fmt>
 void gemm_int(const GemmArgs& a) {
-  if (a.M == 1) return gemm_few<Fmt, 1>(a);
-  if (a.M == 2) return gemm_few<Fmt, 2>(a);
-  if (a.M == 4) return gemm_few<Fmt, 4>(a);
-  if constexpr (kTokenTile >= 8) {
-    if (a.M == 8) return gemm_few<Fmt, 8>(a);
+  if (a.M > kLanes) return gemm_many<Fmt>(a);
+  auto* copy = reinterpret_cast<uint8_t*>(a.scratch);
+  for (size_t n = a.first_row; n < a.last_row; n += kLanes) {
+    const RowGroup group = row_group(a, n, copy);
+    if (a.M == 1) {
+      one_token<Fmt>(a, group);
+    } else {
+      few_tokens<Fmt>(a, group);
+    }
   }
-  gemm_many<Fmt>(a, walk_tokens<Fmt>);
 }

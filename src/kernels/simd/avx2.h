@@ -216,6 +216,26 @@ inline Ints dot_shorts(Ints acc, Ints w, const int16_t* x) {
           _mm256_add_epi32(acc.hi, _mm256_madd_epi16(w.hi, xs))};
 }
 
+// The same in two steps: pairs of byte products in 16-bit lanes, for sums that stay below 2^15, and
+// acc += pairs of those times pairs of 16-bit numbers.
+constexpr bool kSumsInShorts = true;
+inline Ints products_in_shorts(Ints w, const int8_t* x) {
+  int32_t four;
+  __builtin_memcpy(&four, x, 4);
+  const __m256i xs = _mm256_set1_epi32(four);
+  return {_mm256_maddubs_epi16(w.lo, xs), _mm256_maddubs_epi16(w.hi, xs)};
+}
+inline Ints add_shorts(Ints a, Ints b) {
+  return {_mm256_add_epi16(a.lo, b.lo), _mm256_add_epi16(a.hi, b.hi)};
+}
+inline Ints dot_shorts(Ints a, Ints b) {
+  return {_mm256_madd_epi16(a.lo, b.lo), _mm256_madd_epi16(a.hi, b.hi)};
+}
+// The low 16 bits of each lane in both its halves.
+inline Ints twice_in_shorts(Ints a) {
+  return (a & splat(0xffff)) | shift_left<16>(a);
+}
+
 // Rows r .. r + 7 of 16 bytes each, dword i of all of them in out[i].
 inline void load_eight_rows(const uint8_t* p, size_t stride, __m256i out[4]) {
   __m256i z[4];

@@ -119,6 +119,8 @@ inline Ints dot_shorts(Ints acc, Ints w, const int16_t* x) {
   return {_mm512_dpwssd_epi32(acc.v, w.v, _mm512_set1_epi32(two))};
 }
 
+constexpr bool kSumsInShorts = false;  // the byte product sums in 32 bits at no cost
+
 // Lane r of out[i] is dword i of the 16 bytes at p + r * stride.
 inline void load_rows(const uint8_t* p, size_t stride, Ints out[4]) {
   __m512i z[4];
