@@ -28,6 +28,7 @@ inline bool cache_is_paired(size_t head_dim) { return head_dim % kStep == 0; }
 
 // A bfloat16 cache in pairs.
 struct KvPaired : KvBF16 {
+  static constexpr bool kPaired = true;
   static void append(const KvAppendArgs& a) {
     if (!cache_is_paired(a.head_dim)) return KvBF16::append(a);
     append_keys_paired(a);
@@ -361,6 +362,12 @@ inline void attend_tiles(const AttendBlock& block, const TilePass& t, size_t row
   }
 }
 
+template <class Kv>
+constexpr bool is_paired() {
+  if constexpr (requires { Kv::kPaired; }) return Kv::kPaired;
+  return false;
+}
+
 template <class Kv, class Done>
 void attend_tile_segment(const TilePass& t, size_t segment, const Done& done) {
   const AttendPass& pass = t.pass;
@@ -369,7 +376,7 @@ void attend_tile_segment(const TilePass& t, size_t segment, const Done& done) {
   const auto* k = static_cast<const uint16_t*>(pass.a.kv.k);
   const auto* v = static_cast<const uint16_t*>(pass.a.kv.v);
   PairedView view{k, v, 0};
-  if (!std::is_same_v<Kv, KvPaired> || !cache_is_paired(pass.a.head_dim)) {
+  if (!is_paired<Kv>() || !cache_is_paired(pass.a.head_dim)) {
     const size_t newest = pass.position(rows.end - 1) + 1;
     pair_positions<Kv>(pass.a.kv, pass.copy, rows.from, rows.to,
                        newest < rows.to ? newest : rows.to, pass.a.head_dim);

@@ -34,13 +34,19 @@ using TileSums = int32_t[kTileTokens][kLanes];
 
 inline void memory_barrier() { asm volatile("" : : : "memory"); }
 
+template <size_t N>
+struct Constant {
+  constexpr operator size_t() const { return N; }
+};
+
 // f(0) ... f(15) with the number as a constant: arrays indexed by it stay in registers, which a loop
 // does not achieve with g++ 12.
 template <class F>
 __attribute__((always_inline)) inline void for_each_token(const F& f) {
-  [&]<size_t... T>(std::index_sequence<T...>) __attribute__((always_inline)) {
-    (f(std::integral_constant<size_t, T>{}), ...);
-  }(std::make_index_sequence<kTileTokens>{});
+  f(Constant<0>{}), f(Constant<1>{}), f(Constant<2>{}), f(Constant<3>{});
+  f(Constant<4>{}), f(Constant<5>{}), f(Constant<6>{}), f(Constant<7>{});
+  f(Constant<8>{}), f(Constant<9>{}), f(Constant<10>{}), f(Constant<11>{});
+  f(Constant<12>{}), f(Constant<13>{}), f(Constant<14>{}), f(Constant<15>{});
 }
 
 // Sum S of the four = x . w of 16 tokens, `stride` bytes apart, with 16 rows. (Tile instructions
@@ -263,7 +269,7 @@ constexpr size_t kChunkColumns = 1024;
 constexpr size_t kMostTileTokens = kPartialSums / kLanes;  // whose sums scratch holds in between
 
 // Tokens [m, last) with one group of rows.
-template <class Fmt, class Blocks>
+template <class Fmt>
 void walk_tiles(const GemmArgs& a, const RowGroup& group, const TilePanel<Fmt>* panels,
                 float* partial, size_t m, size_t last) {
   const size_t blocks = a.K / Fmt::kBlock;
@@ -279,7 +285,11 @@ void walk_tiles(const GemmArgs& a, const RowGroup& group, const TilePanel<Fmt>* 
       } else {
         for_each_token([&](auto t) { y[t] = load(sums + t * kLanes); });
       }
-      Blocks{a, panels, tile}.add(first, end, y);
+      if constexpr (Fmt::kBlock == 32) {
+        SmallBlocks<Fmt>{a, panels, tile}.add(first, end, y);
+      } else {
+        LargeBlocks<Fmt>{a, panels, tile}.add(first, end, y);
+      }
       if (end < blocks) {
         for_each_token([&](auto t) { store(sums + t * kLanes, y[t]); });
       } else {
@@ -295,7 +305,6 @@ template <class Fmt>
 void gemm_amx(const GemmArgs& a) {
   constexpr size_t kFewestTokens = 16;  // below, byte dot products waste less
   if (a.M < kFewestTokens) return gemm_int<Fmt>(a);
-  using Blocks = std::conditional_t<Fmt::kBlock == 32, SmallBlocks<Fmt>, LargeBlocks<Fmt>>;
   static_assert(sizeof(TilePanel<Fmt>) + kLanes * sizeof(typename Fmt::Block) <=
                 Fmt::kBlock / 32 * kScratchPer32);
   auto* panels = reinterpret_cast<TilePanel<Fmt>*>(a.scratch);
@@ -313,7 +322,7 @@ void gemm_amx(const GemmArgs& a) {
         TilePanel<Fmt>::make(group.weights + b * sizeof(typename Fmt::Block), a.row_bytes,
                              panels[b]);
       }
-      walk_tiles<Fmt, Blocks>(a, group, panels, partial, m, last);
+      walk_tiles<Fmt>(a, group, panels, partial, m, last);
     }
   }
   _tile_release();

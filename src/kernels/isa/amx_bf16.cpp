@@ -5,8 +5,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
-#include <utility>
 
 #include "kernels/table.h"
 #include "os/cpu_bits.h"
