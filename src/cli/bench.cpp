@@ -77,7 +77,7 @@ ordered_json as_json(const Outcome& outcome, const BenchFlags& flags, chat::Loca
           {"threads", model.engine().threads()},
           {"isa", model.engine().isa()},
           {"numerics", flags.engine.numerics},
-          {"kv", flags.engine.kv},
+          {"kv", flags.engine.kv_name()},
           {"depth", flags.depth},
           {"sequences", test.sequences},
           {"read_gbps", outcome.read_gbps()},
@@ -104,7 +104,7 @@ void print(Io& io, const std::vector<Outcome>& outcomes, const BenchFlags& flags
            chat::LocalModel& model) {
   io.print("{}, {} threads, {}, {} numerics, KV {}\n", safe_line(model.name()),
            model.engine().threads(), model.engine().isa(), flags.engine.numerics,
-           flags.engine.kv);
+           flags.engine.kv_name());
   std::vector<std::vector<std::string>> rows;
   for (const Outcome& outcome : outcomes) rows.push_back(as_row(outcome));
   io.write(table_text({{"TEST"},

@@ -76,7 +76,8 @@ void EngineFlags::declare(CLI::App& app) {
       ->option_text("N")
       ->transform(whole_number(0, kMostTokens));
   app.add_option("--kv", kv,
-                 "Precision of the attention cache: f32, f16, bf16 or q8_0 (default: f16)")
+                 "Precision of the attention cache: f32, f16, bf16 or q8_0 (default: f16; with native "
+                 "numerics bf16)")
       ->option_text("TYPE")
       ->check(CLI::IsMember(kv_names()));
   app.add_option("--numerics", numerics,
@@ -89,10 +90,15 @@ void EngineFlags::declare(CLI::App& app) {
 engine::EngineOptions EngineFlags::options() const {
   engine::EngineOptions options{.threads = threads, .context = context};
   for (const auto& [name, format] : kKvFormats) {
-    if (kv == name) options.kv = format;
+    if (kv_name() == name) options.kv = format;
   }
   if (numerics == "native") options.numerics = kernels::Numerics::kNative;
   return options;
+}
+
+std::string EngineFlags::kv_name() const {
+  if (!kv.empty()) return kv;
+  return numerics == "native" ? "bf16" : "f16";
 }
 
 Result<std::unique_ptr<chat::LocalModel>> EngineFlags::load() const {

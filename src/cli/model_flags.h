@@ -33,10 +33,11 @@ struct ModelFlag {
 struct EngineFlags : ModelFlag {
   int threads = 0;
   size_t context = 0;
-  std::string kv = "f16";
+  std::string kv;  // "": what suits the numerics
   std::string numerics = "portable";
   void declare(CLI::App& app);
   engine::EngineOptions options() const;
+  std::string kv_name() const;  // of the cache that options() asks for
   Result<std::unique_ptr<chat::LocalModel>> load() const;
 };
 

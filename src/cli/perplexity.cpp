@@ -147,7 +147,7 @@ Result<> measure(Io& io, PerplexityFlags& flags) {
                                            {"seconds", elapsed()},
                                            {"isa", model->engine().isa()},
                                            {"threads", model->engine().threads()},
-                                           {"kv", flags.engine.kv}};
+                                           {"kv", flags.engine.kv_name()}};
     io.write(object.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
   } else {
     io.print("Perplexity {:.4f} +/- {:.4f} ({} chunks of {} tokens, {} predicted, {})\n",
