@@ -37,6 +37,7 @@ struct Way {
   size_t cached = 0;  // positions that stay from a conversation that went on differently
   KvFormat kv = KvFormat::kF16;
   std::string isa;
+  kernels::Numerics numerics = kernels::Numerics::kPortable;
 };
 
 std::unique_ptr<Engine> engine_of(const Model& model, const Way& way, size_t context) {
@@ -44,7 +45,8 @@ std::unique_ptr<Engine> engine_of(const Model& model, const Way& way, size_t con
                                        .context = context,
                                        .chunk = way.chunk,
                                        .kv = way.kv,
-                                       .isa = way.isa});
+                                       .isa = way.isa,
+                                       .numerics = way.numerics});
   if (!engine) ADD_FAILURE() << engine.error().message;
   return *std::move(engine);
 }
@@ -149,10 +151,14 @@ std::vector<Way> ways(size_t T) {
 std::vector<std::string> fast_tables() {
   std::vector<std::string> names;
   for (const kernels::Table* table : kernels::compiled()) {
-    if (table != &kernels::kRefTable && kernels::runs_here(*table)) names.emplace_back(table->name);
+    if (table == &kernels::kRefTable || table->numerics != kernels::Numerics::kPortable) continue;
+    if (kernels::runs_here(*table)) names.emplace_back(table->name);
   }
   return names;
 }
+
+// Whether this machine has definitions of its own.
+bool has_native() { return kernels::select({}, kernels::Numerics::kNative).has_value(); }
 
 // ---- tiny models ----
 
@@ -236,6 +242,26 @@ TEST_P(ContractOfTiny, EveryTableGivesTheSame) {
   }
 }
 
+TEST_P(ContractOfTiny, NativeNumericsKeepAllButTheTables) {
+  if (!has_native()) GTEST_SKIP() << "this machine has no native definitions";
+  const size_t T = HOB_SANITIZED ? 20 : 100;
+  const auto tokens = some_tokens(T, model->spec.vocabulary);
+  for (const KvFormat kv : kKvFormats) {
+    const auto native = kernels::Numerics::kNative;
+    const auto want = logits_of(model, tokens, {.kv = kv, .numerics = native});
+    expect_same(model, tokens, want,
+                {.name = "native, everything",
+                 .threads = 3,
+                 .chunk = 13,
+                 .cuts = {20, 1, 7},
+                 .strangers = 7,
+                 .kv = kv,
+                 .numerics = native});
+    expect_same(model, tokens, want,
+                {.name = "native, one by one", .cuts = {1}, .kv = kv, .numerics = native});
+  }
+}
+
 // ---- the real model ----
 
 class ContractOfTheRealModel : public testing::Test {
@@ -262,6 +288,20 @@ TEST_F(ContractOfTheRealModel, NoWayOfRunningShows) {
   const auto want = logits_of(model_, tokens, {});
   for (Way way : ways(T)) {
     if (HOB_SANITIZED) way.requests_before = std::min<size_t>(way.requests_before, 3);
+    expect_same(model_, tokens, want, way);
+  }
+}
+
+TEST_F(ContractOfTheRealModel, NorDoesItByNativeNumerics) {
+  if (!has_native()) GTEST_SKIP() << "this machine has no native definitions";
+  const size_t T = HOB_SANITIZED ? 8 : 70;
+  const auto tokens = some_tokens(T, model_->spec.vocabulary);
+  const auto native = kernels::Numerics::kNative;
+  const auto want = logits_of(model_, tokens, {.kv = KvFormat::kBF16, .numerics = native});
+  for (Way way : ways(T)) {
+    way.requests_before = std::min<size_t>(way.requests_before, 3);
+    way.kv = KvFormat::kBF16;
+    way.numerics = native;
     expect_same(model_, tokens, want, way);
   }
 }

@@ -167,14 +167,16 @@ inline void store_rows(const GemmArgs& a, const RowGroup& group, size_t m, Float
 
 // Asks for the share of the next 16 rows that goes with sub-block `sub` of block `b` of these: the
 // hardware does not see that 16 rows read side by side are one contiguous piece of memory. Past the
-// tensor's end it asks in vain, which costs nothing.
+// tensor's end it asks in vain, which costs nothing. A group can be larger than the first-level
+// cache, so the second level is asked.
 template <class Fmt>
 inline void prefetch_next_rows(const GemmArgs& a, const RowGroup& group, size_t b, size_t sub) {
+  constexpr int kRead = 0, kSecondLevel = 2;
   constexpr size_t kBytes = kLanes * sizeof(typename Fmt::Block), kSubs = Panel<Fmt>::kSubs;
   constexpr size_t kShare = kBytes / kSubs;
   const uint8_t* next = group.weights + kLanes * a.row_bytes + b * kBytes + sub * kShare;
 #pragma GCC unroll 16
-  for (size_t at = 0; at < kShare; at += 64) __builtin_prefetch(next + at);
+  for (size_t at = 0; at < kShare; at += 64) __builtin_prefetch(next + at, kRead, kSecondLevel);
 }
 
 template <class Fmt>
