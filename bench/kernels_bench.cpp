@@ -1,14 +1,16 @@
-// Single kernels under Google Benchmark: one thread, the best kernel table of this machine (or the one
-// HOB_ISA names), and its native definitions beside the portable ones where it has some.
+// Single kernels under Google Benchmark: one thread, the best kernel table of this machine (or the
+// one HOB_ISA names), and its native definitions beside the portable ones where it has some.
 //
-//   gemm/FORMAT/M       y = W x for M tokens and a matrix larger than the level 2 cache; activations
+//   gemm/FORMAT/M       y = W x for M tokens and a matrix larger than the level 2 cache;
+//   activations
 //                       are brought into the format's form once and outside the time
 //   attend/CACHE/T/S    T new tokens of 9 query and 3 key/value heads after S cached positions
 //   quantize32, quantize256, round_bf16, rmsnorm, silu_mul    a row that stays in the first cache
 //
 // GOP/s counts a multiplication and an addition as two, GB/s what must be read or written at least,
-// and `percent` says how near that is to this machine's limit: the longer of reading the bytes (from
-// a working set of the same size) and of multiplying at the peak of the definition's products.
+// and `percent` says how near that is to this machine's limit: the longer of reading the bytes
+// (from a working set of the same size) and of multiplying at the peak of the definition's
+// products.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -76,7 +78,8 @@ class Bench {
       f();
       benchmark::ClobberMemory();
     }
-    const std::chrono::duration<double, std::nano> elapsed = std::chrono::steady_clock::now() - start;
+    const std::chrono::duration<double, std::nano> elapsed =
+        std::chrono::steady_clock::now() - start;
     const double each = elapsed.count() / static_cast<double>(state.iterations());
     state.counters["GB/s"] = bytes / each;
     if (operations > 0) state.counters["GOP/s"] = operations / each;
@@ -204,10 +207,9 @@ void row_kernel(State& state, Bench& bench, const std::string& name) {
 
 void add_gemms(Bench& bench, const std::string& prefix) {
   for (const auto& traits : quant::all_formats()) {
-    benchmark::RegisterBenchmark((prefix + "gemm/" + std::string(traits.name)).c_str(),
-                                 [&bench, format = traits.format](State& state) {
-                                   gemm(state, bench, format);
-                                 })
+    benchmark::RegisterBenchmark(
+        (prefix + "gemm/" + std::string(traits.name)).c_str(),
+        [&bench, format = traits.format](State& state) { gemm(state, bench, format); })
         ->Arg(1)
         ->Arg(8)
         ->Arg(16)
@@ -223,9 +225,8 @@ void add_attention(Bench& bench, const std::string& prefix) {
                                                                {"BF16", ops::KvFormat::kBF16},
                                                                {"Q8_0", ops::KvFormat::kQ8_0}};
   for (const auto& [name, format] : kCaches) {
-    benchmark::RegisterBenchmark(
-        (prefix + "attend/" + name).c_str(),
-        [&bench, kv = format](State& state) { attend(state, bench, kv); })
+    benchmark::RegisterBenchmark((prefix + "attend/" + name).c_str(),
+                                 [&bench, kv = format](State& state) { attend(state, bench, kv); })
         ->Args({1, 512})
         ->Args({1, 8192})
         ->Args({512, 0})
@@ -236,10 +237,9 @@ void add_attention(Bench& bench, const std::string& prefix) {
 
 void add_rows(Bench& bench, const std::string& prefix, std::vector<std::string> names) {
   for (const std::string& name : names) {
-    benchmark::RegisterBenchmark(
-        (prefix + name).c_str(),
-        [&bench, name](State& state) { row_kernel(state, bench, name); })
-        ->Arg(2048);
+    benchmark::RegisterBenchmark((prefix + name).c_str(), [&bench, name](State& state) {
+      row_kernel(state, bench, name);
+    })->Arg(2048);
   }
 }
 

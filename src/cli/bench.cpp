@@ -47,15 +47,12 @@ struct Outcome {
   double per_second(double amount) const { return amount / measured.mean_seconds() / 1e9; }
   double read_gbps() const { return per_second(work.bytes); }
   double gops() const { return per_second(work.operations()); }
-  double attention_percent() const {
-    return 100 * 2 * work.attention_products / work.operations();
-  }
+  double attention_percent() const { return 100 * 2 * work.attention_products / work.operations(); }
   bool bound_by_reading() const {
     return reading_seconds(work, limits) > multiplying_seconds(work, limits);
   }
   double percent_of_limit() const {
-    const double least =
-        std::max(reading_seconds(work, limits), multiplying_seconds(work, limits));
+    const double least = std::max(reading_seconds(work, limits), multiplying_seconds(work, limits));
     return 100 * least / measured.mean_seconds();
   }
 };
@@ -186,10 +183,9 @@ Action define_bench(CLI::App& app, Io& io) {
                           "Tokens of the generation test; 0 leaves it out (default: 128)");
   auto* sequences = number("--sequences", flags->sequences, 1, kMostSequences,
                            "Sequences that the generation test runs together (default: 1)");
-  auto* depth = number("--depth", flags->depth, 0, kMostTokens,
-                       "Tokens already in the context (default: 0)");
-  auto* repeat = number("--repeat", flags->repeat, 1, 1000,
-                        "Timed runs of each test (default: 3)");
+  auto* depth =
+      number("--depth", flags->depth, 0, kMostTokens, "Tokens already in the context (default: 0)");
+  auto* repeat = number("--repeat", flags->repeat, 1, 1000, "Timed runs of each test (default: 3)");
   auto* limits = app.add_flag("--limits", flags->limits,
                               "Measure the machine alone: peaks of products, and reading; with -m, "
                               "also of as much as the model's weights");

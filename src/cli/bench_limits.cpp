@@ -95,12 +95,13 @@ Result<> show_limits(Io& io, const LimitsRequest& request) {
     io.write(out.dump(2) + "\n");
     return {};
   }
-  io.print("{} ({}), {}\n", safe_line(os::cpu_model()),
-           os::cpu_features_text(os::cpu_features()), all.front().isa);
+  io.print("{} ({}), {}\n", safe_line(os::cpu_model()), os::cpu_features_text(os::cpu_features()),
+           all.front().isa);
   io.write(as_table(all, request));
   io.print("\nMultiplications and additions in 1e9 a second, reading in GB/s{}\n",
-           request.model_bytes ? ": from memory, and of as much as the model's weights over and over"
-                               : " from memory");
+           request.model_bytes
+               ? ": from memory, and of as much as the model's weights over and over"
+               : " from memory");
   return {};
 }
 

@@ -1,7 +1,7 @@
 // The timed part of `hob bench`: random tokens through an engine.
 //
-// As llama-bench measures: an untimed run first, then --repeat timed ones. The tokens already in the
-// context are put there in the engine's chunks, untimed, and once for all tests.
+// As llama-bench measures: an untimed run first, then --repeat timed ones. The tokens already in
+// the context are put there in the engine's chunks, untimed, and once for all tests.
 #pragma once
 
 #include <span>

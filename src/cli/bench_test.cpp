@@ -1,5 +1,5 @@
-// hob bench on tiny models: which tests it runs, what it prints. No figure is looked at but for being
-// one.
+// hob bench on tiny models: which tests it runs, what it prints. No figure is looked at but for
+// being one.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -66,7 +66,8 @@ TEST(Bench, RunsAPromptAndAGeneration) {
 }
 
 TEST(Bench, SequencesTogetherAndDepthAreInTheName) {
-  const auto tests = bench({"--prompt", "8", "--generate", "4", "--sequences", "3", "--depth", "30"});
+  const auto tests =
+      bench({"--prompt", "8", "--generate", "4", "--sequences", "3", "--depth", "30"});
   EXPECT_THAT(names(tests), ElementsAre("pp8@30", "tg4x3@30"));
   EXPECT_EQ(tests[1]["sequences"], 3);
   EXPECT_GT(tests[1]["attention_percent"].get<double>(), 0);
@@ -94,7 +95,8 @@ TEST(Bench, LimitsExcludeTheFlagsOfTests) {
 
 TEST(Bench, LimitsForOneThreadAndForAll) {
   Streams io;
-  const LimitsRequest request{.threads = 2, .model_bytes = 5, .json = true, .memory_bytes = 1 << 20};
+  const LimitsRequest request{
+      .threads = 2, .model_bytes = 5, .json = true, .memory_bytes = 1 << 20};
   ASSERT_TRUE(show_limits(io, request));
   const auto limits = nlohmann::json::parse(Streams::text(io.out));
   ASSERT_THAT(limits, SizeIs(2));

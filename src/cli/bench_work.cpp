@@ -69,8 +69,7 @@ Work generation_work(const ModelCost& cost, size_t steps, size_t depth, size_t s
   work.products = scaled(cost.layers + cost.head, rows);
   work.bytes = cost.weight_bytes * static_cast<double>(steps);
   for (const AttentionCost& layer : cost.attention) {
-    const double seen =
-        static_cast<double>(sequences) * positions_seen(steps, depth, layer.window);
+    const double seen = static_cast<double>(sequences) * positions_seen(steps, depth, layer.window);
     work.attention_products += layer.products * seen;
     work.bytes += layer.kv_bytes * seen;
   }

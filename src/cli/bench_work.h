@@ -27,9 +27,9 @@ struct AttentionCost {
 };
 
 struct ModelCost {
-  double weight_bytes = 0;  // head included
-  Products layers;          // per token
-  Products head;            // per row of logits
+  double weight_bytes = 0;               // head included
+  Products layers;                       // per token
+  Products head;                         // per row of logits
   std::vector<AttentionCost> attention;  // of each layer
 };
 ModelCost cost_of(const models::Transformer& model, engine::KvFormat kv);
@@ -52,9 +52,9 @@ Work generation_work(const ModelCost& cost, size_t steps, size_t depth, size_t s
 // In 1e9 a second: the limits that apply, chosen by the numerics and the kernel table.
 struct Rates {
   double read_gbps = 0;
-  double quantised_gops = 0;     // products with block-quantised weights
-  double floating_gflops = 0;    // with float ones
-  double attention_gflops = 0;   // with the cache
+  double quantised_gops = 0;    // products with block-quantised weights
+  double floating_gflops = 0;   // with float ones
+  double attention_gflops = 0;  // with the cache
 };
 // The portable definitions multiply quantised weights as bytes and all else as floats; native ones
 // may multiply everything in bfloat16 tiles.

@@ -9,10 +9,11 @@ namespace {
 
 // Ten bytes of weights; two layers, the second of which sees three positions at most.
 ModelCost small_cost() {
-  return {.weight_bytes = 10,
-          .layers = {.quantised = 100, .floating = 7},
-          .head = {.quantised = 50},
-          .attention = {{.products = 2, .kv_bytes = 4}, {.products = 2, .kv_bytes = 4, .window = 3}}};
+  return {
+      .weight_bytes = 10,
+      .layers = {.quantised = 100, .floating = 7},
+      .head = {.quantised = 50},
+      .attention = {{.products = 2, .kv_bytes = 4}, {.products = 2, .kv_bytes = 4, .window = 3}}};
 }
 
 TEST(BenchWork, APromptMultipliesEveryWeightWithEveryToken) {
@@ -46,7 +47,11 @@ TEST(BenchWork, GenerationReadsTheWeightsOncePerStepForAllSequences) {
 }
 
 TEST(BenchWork, CostsComeFromTheModelsSizes) {
-  const auto model = test::load({.layers = 2, .width = 64, .heads = 4, .kv_heads = 2, .ffn = 96,
+  const auto model = test::load({.layers = 2,
+                                 .width = 64,
+                                 .heads = 4,
+                                 .kv_heads = 2,
+                                 .ffn = 96,
                                  .format = quant::Format::kQ8_0});
   const ModelCost cost = cost_of(*model, engine::KvFormat::kF16);
   const double per_layer = 64 * 64 * 2 + 64 * 32 * 2 + 64 * 96 * 3;
@@ -71,10 +76,10 @@ TEST(BenchWork, LimitsFollowTheNumerics) {
 }
 
 TEST(BenchWork, SecondsAreWorkOverTheRateOfItsKind) {
-  const Work work{.bytes = 30e9, .products = {.quantised = 8e9, .floating = 2e9},
-                  .attention_products = 1e9};
-  const Rates rates{.read_gbps = 10, .quantised_gops = 16, .floating_gflops = 4,
-                    .attention_gflops = 2};
+  const Work work{
+      .bytes = 30e9, .products = {.quantised = 8e9, .floating = 2e9}, .attention_products = 1e9};
+  const Rates rates{
+      .read_gbps = 10, .quantised_gops = 16, .floating_gflops = 4, .attention_gflops = 2};
   EXPECT_DOUBLE_EQ(reading_seconds(work, rates), 3);
   EXPECT_DOUBLE_EQ(multiplying_seconds(work, rates), 1 + 1 + 1);
 }

@@ -57,7 +57,8 @@ constexpr Command kCommands[] = {
      "hob perplexity --json wiki.txt",
      define_perplexity},
     {"bench", "Measure tokens per second, and how near this machine's limits that is",
-     "ppN is a prompt of N tokens run at once, tgN the generation of N tokens one by one, tgNxS that "
+     "ppN is a prompt of N tokens run at once, tgN the generation of N tokens one by one, tgNxS "
+     "that "
      "of S\n"
      "sequences together; @D means after D tokens of context.",
      "hob bench\n"

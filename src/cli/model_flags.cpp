@@ -75,9 +75,10 @@ void EngineFlags::declare(CLI::App& app) {
          "Tokens that prompt and reply may take together (default: the model's, at most 8192)")
       ->option_text("N")
       ->transform(whole_number(0, kMostTokens));
-  app.add_option("--kv", kv,
-                 "Precision of the attention cache: f32, f16, bf16 or q8_0 (default: f16; with native "
-                 "numerics bf16)")
+  app.add_option(
+         "--kv", kv,
+         "Precision of the attention cache: f32, f16, bf16 or q8_0 (default: f16; with native "
+         "numerics bf16)")
       ->option_text("TYPE")
       ->check(CLI::IsMember(kv_names()));
   app.add_option("--numerics", numerics,

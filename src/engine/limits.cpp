@@ -94,9 +94,8 @@ Result<double> LimitMeter::read_gbps(size_t bytes) {
   for (int i = 0; i < kTries; ++i) {
     for (const size_t ahead : {512, 2048, 4096}) {
       const auto start = Clock::now();
-      share([&](const std::byte* data, size_t size) {
-        team_->table.probes.read(data, size, ahead);
-      });
+      share(
+          [&](const std::byte* data, size_t size) { team_->table.probes.read(data, size, ahead); });
       best = std::max(best, static_cast<double>(bytes) / nanoseconds_since(start));
     }
   }

@@ -1,8 +1,8 @@
 // What this machine can do at most: the figures that speeds are measured against.
 //
-// Peaks are those of a kernel table's instructions, with operands in registers (tiles: in tiles) and
-// on every thread at once. They are not reached with operands that come from memory; how near one
-// can come is what a benchmark shows.
+// Peaks are those of a kernel table's instructions, with operands in registers (tiles: in tiles)
+// and on every thread at once. They are not reached with operands that come from memory; how near
+// one can come is what a benchmark shows.
 #pragma once
 
 #include <cstddef>

@@ -90,7 +90,8 @@ struct Prepared {
                           &sum16[m * K / 16], &sum32[m * K / 32]);
       }
     }
-    acts = {x.data(), K, q.data(), scale.data(), scaled_sum.data(), sum16.data(), sum32.data(), bf16.data()};
+    acts = {x.data(),     K,          q.data(), scale.data(), scaled_sum.data(), sum16.data(),
+            sum32.data(), bf16.data()};
   }
 };
 
@@ -187,17 +188,26 @@ TEST_P(Gemm, EveryTableGivesTheBitsOfTheDefinition) {
   const Format format = GetParam();
   const size_t unit = quant::traits(format).block_len;
   const GemmCase cases[] = {
-      {1, 16, 8 * unit, false, false, 0},  {1, 33, 3 * unit, true, true, 2},
-      {2, 5, unit, false, false, 1},       {3, 48, 2 * unit, true, false, 0},
-      {4, 17, 5 * unit, false, true, 3},   {5, 31, unit, false, false, 0},
-      {8, 40, 4 * unit, true, true, 0},    {13, 64, 2 * unit, false, false, 2},
-      {16, 32, 9 * unit, false, false, 0}, {37, 50, 3 * unit, true, true, 1},
+      {1, 16, 8 * unit, false, false, 0},
+      {1, 33, 3 * unit, true, true, 2},
+      {2, 5, unit, false, false, 1},
+      {3, 48, 2 * unit, true, false, 0},
+      {4, 17, 5 * unit, false, true, 3},
+      {5, 31, unit, false, false, 0},
+      {8, 40, 4 * unit, true, true, 0},
+      {13, 64, 2 * unit, false, false, 2},
+      {16, 32, 9 * unit, false, false, 0},
+      {37, 50, 3 * unit, true, true, 1},
       {130, 19, 6 * unit, false, false, 0},
-      {513, 300, 2 * unit, true, true, 0},   {33, 40, 1024, false, true, 0},
+      {513, 300, 2 * unit, true, true, 0},
+      {33, 40, 1024, false, true, 0},
       // every way of taking few tokens together, with rows longer than what is unpacked at once
-      {6, 48, 19 * unit, true, false, 0},    {7, 20, 17 * unit, false, true, 0},
-      {9, 32, 18 * unit, false, false, 0},   {11, 16, 3 * unit, true, true, 0},
-      {12, 32, 16 * unit, false, false, 0},  {15, 33, 33 * unit, true, false, 0}};
+      {6, 48, 19 * unit, true, false, 0},
+      {7, 20, 17 * unit, false, true, 0},
+      {9, 32, 18 * unit, false, false, 0},
+      {11, 16, 3 * unit, true, true, 0},
+      {12, 32, 16 * unit, false, false, 0},
+      {15, 33, 33 * unit, true, false, 0}};
   uint64_t seed = 1;
   for (const GemmCase& shape : cases) {
     GemmCase c = shape;
@@ -208,8 +218,7 @@ TEST_P(Gemm, EveryTableGivesTheBitsOfTheDefinition) {
     const auto x = random.values(c.M * c.K), bias = random.values(c.N),
                start = random.values(c.M * c.N);
     for (const Numerics numerics : {Numerics::kPortable, Numerics::kNative}) {
-      const auto expected =
-          run_gemm(oracle(numerics), format, c, weights, x, bias, start, c.N);
+      const auto expected = run_gemm(oracle(numerics), format, c, weights, x, bias, start, c.N);
       for (const Table* table : tables_here(numerics)) {
         for (size_t split : {c.N, size_t{16}}) {
           expect_same_bits(expected, run_gemm(*table, format, c, weights, x, bias, start, split),
@@ -236,22 +245,26 @@ TEST_P(Gemm, TheDefinitionIsCloseToTheExactProduct) {
   }
   const GemmCase c{M, N, K, false, false, 0};
   for (const Numerics numerics : {Numerics::kPortable, Numerics::kNative}) {
-  const auto y = run_gemm(oracle(numerics), format, c, weights, x, {}, std::vector<float>(M * N), N);
-  double error = 0, power = 0;
-  for (size_t m = 0; m < M; ++m) {
-    for (size_t n = 0; n < N; ++n) {
-      double exact = 0;
-      for (size_t k = 0; k < K; ++k) {
-        const double product = static_cast<double>(w[n * K + k]) * x[m * K + k];
-        exact += product;
-        power += product * product;  // not of the sum, which may cancel to nothing
+    const auto y =
+        run_gemm(oracle(numerics), format, c, weights, x, {}, std::vector<float>(M * N), N);
+    double error = 0, power = 0;
+    for (size_t m = 0; m < M; ++m) {
+      for (size_t n = 0; n < N; ++n) {
+        double exact = 0;
+        for (size_t k = 0; k < K; ++k) {
+          const double product = static_cast<double>(w[n * K + k]) * x[m * K + k];
+          exact += product;
+          power += product * product;  // not of the sum, which may cancel to nothing
+        }
+        error += (y[m * N + n] - exact) * (y[m * N + n] - exact);
       }
-      error += (y[m * N + n] - exact) * (y[m * N + n] - exact);
     }
-  }
-  // int8 activations with outliers: notes of other engines accept 1e-3; float weights lose only
-  // float rounding
-  EXPECT_LT(error / power, numerics == Numerics::kNative ? 2e-5 : traits.block_len > 1 ? 1e-3 : 1e-11) << traits.name;
+    // int8 activations with outliers: notes of other engines accept 1e-3; float weights lose only
+    // float rounding
+    EXPECT_LT(error / power, numerics == Numerics::kNative ? 2e-5
+                             : traits.block_len > 1        ? 1e-3
+                                                           : 1e-11)
+        << traits.name;
   }
 }
 
@@ -433,8 +446,7 @@ class Attend : public testing::TestWithParam<std::tuple<KvFormat, Numerics>> {
 TEST_P(Attend, EveryTableAndEveryChunkingGivesTheBitsOfTheDefinition) {
   const AttendCase cases[] = {{0, 1, 3, 64, 0},      {0, 40, 3, 64, 0},   {250, 20, 7, 64, 0},
                               {517, 1, 1, 128, 0},   {300, 9, 2, 80, 40}, {0, 30, 1, 8, 5},
-                              {600, 33, 3, 32, 256}, {511, 3, 30, 16, 0},
-                              {270, 70, 3, 64, 50}};
+                              {600, 33, 3, 32, 256}, {511, 3, 30, 16, 0}, {270, 70, 3, 64, 50}};
   uint64_t seed = 20;
   for (const AttendCase& c : cases) {
     Random random(seed++);
@@ -482,8 +494,7 @@ TEST_P(Attend, PartsMergeToTheBitsOfTheWhole) {
       const size_t n_segments = positions / kSegment + 1, floats = attend_part_floats(c.head_dim);
       const size_t stride = c.n_tokens * c.n_heads * floats;
       std::vector<float> parts(n_segments * stride), sum(floats);
-      for (const auto& [first, last] :
-           {std::pair<size_t, size_t>{0, 2}, {2, 3}, {3, n_segments}}) {
+      for (const auto& [first, last] : {std::pair<size_t, size_t>{0, 2}, {2, 3}, {3, n_segments}}) {
         a.parts = parts.data() + first * stride;
         a.parts_stride = stride;
         a.first_segment = first;
@@ -546,11 +557,10 @@ TEST_P(Attend, TheDefinitionIsSoftmaxAttention) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Caches, Attend,
-    testing::Combine(testing::Values(KvFormat::kF32, KvFormat::kF16, KvFormat::kBF16,
-                                     KvFormat::kQ8_0),
-                     testing::Values(Numerics::kPortable, Numerics::kNative)));
+INSTANTIATE_TEST_SUITE_P(Caches, Attend,
+                         testing::Combine(testing::Values(KvFormat::kF32, KvFormat::kF16,
+                                                          KvFormat::kBF16, KvFormat::kQ8_0),
+                                          testing::Values(Numerics::kPortable, Numerics::kNative)));
 
 TEST(Registry, TablesAreCompleteAndFoundByName) {
   for (const Table* table : compiled()) {

@@ -221,8 +221,7 @@ void dequantize_for_tiles(const std::byte* row, size_t K, float* out) {
         out[k] = std::fmaf(static_cast<float>(w.q[i]), w.d, w.m);
       } else {
         const float scale = w.d * static_cast<float>(w.scale[i / w.sub]);
-        const float minimum =
-            w.sub == 32 ? w.dmin * static_cast<float>(w.minimum[i / 32]) : 0.0f;
+        const float minimum = w.sub == 32 ? w.dmin * static_cast<float>(w.minimum[i / 32]) : 0.0f;
         out[k] = std::fmaf(static_cast<float>(w.q[i]), scale, 0.0f - minimum);
       }
     }

@@ -25,7 +25,7 @@ extern const kernels::Table kTable;
 namespace hob::kernels {
 namespace {
 constexpr const Table* kCompiled[] = {&kRefTable, &avx2::kTable, &avx512::kTable, &amx::kTable,
-                                       &amx_bf16::kTable};
+                                      &amx_bf16::kTable};
 }
 
 std::span<const Table* const> compiled() { return kCompiled; }

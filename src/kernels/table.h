@@ -64,8 +64,8 @@ constexpr size_t scale_index(size_t m, size_t b, size_t blocks) {
   return (m / kLanes * blocks + b) * kLanes + m % kLanes;
 }
 
-// bfloat16 activations lie in tiles of 16 tokens by 32 columns, a token's 32 side by side; all tiles
-// of 16 tokens follow one another.
+// bfloat16 activations lie in tiles of 16 tokens by 32 columns, a token's 32 side by side; all
+// tiles of 16 tokens follow one another.
 inline constexpr size_t kBf16Tile = 16 * 32;
 constexpr size_t bf16_index(size_t m, size_t k, size_t K) {
   return (m / 16 * ((K + 31) / 32) + k / 32) * kBf16Tile + m % 16 * 32 + k % 32;
@@ -96,7 +96,9 @@ constexpr size_t gemm_scratch_bytes(size_t K) {
 }
 // And where activations are bfloat16.
 inline constexpr size_t kBf16Scratch = 560 * 1024;
-constexpr size_t gemm_bf16_scratch_bytes(size_t K) { return kBf16Scratch + kLanes * 4 * (K + 1024); }
+constexpr size_t gemm_bf16_scratch_bytes(size_t K) {
+  return kBf16Scratch + kLanes * 4 * (K + 1024);
+}
 
 enum class KvFormat : uint8_t { kF32, kF16, kBF16, kQ8_0 };
 inline constexpr int kNumKvFormats = 4;
@@ -147,9 +149,7 @@ struct AttendArgs {
 };
 
 // One row's m and l, then, from kLanes on, o; or M, L and O.
-constexpr size_t attend_part_floats(size_t head_dim) {
-  return kLanes + round_up(head_dim, kLanes);
-}
+constexpr size_t attend_part_floats(size_t head_dim) { return kLanes + round_up(head_dim, kLanes); }
 // Merges one row's parts of consecutive segments, which it must see, into `sum`.
 struct AttendMergeArgs {
   float* sum = nullptr;
@@ -161,11 +161,11 @@ struct AttendMergeArgs {
 };
 
 // The native definition of AMX: q * (scale * log2 e), keys, p and values are rounded to bfloat16;
-// scores and o are sums of tile products, 32 dimensions and 32 positions at a time (ARCHITECTURE.md),
-// and powers are of two: 2^x = 2^floor(x) * (1 + linear r + square r^2 + cubic r^3) by fma, r = x -
-// floor(x). The coefficients are the best with the right values at 0 and 1: relative error 1.03e-4,
-// a fortieth of p's rounding. m is no less than the lowest float. A bfloat16 cache may keep keys and
-// values paired in its own way.
+// scores and o are sums of tile products, 32 dimensions and 32 positions at a time
+// (ARCHITECTURE.md), and powers are of two: 2^x = 2^floor(x) * (1 + linear r + square r^2 + cubic
+// r^3) by fma, r = x - floor(x). The coefficients are the best with the right values at 0 and 1:
+// relative error 1.03e-4, a fortieth of p's rounding. m is no less than the lowest float. A
+// bfloat16 cache may keep keys and values paired in its own way.
 inline constexpr float kLog2E = 1.44269504f;
 inline constexpr float kExp2Linear = 0.69542435f, kExp2Square = 0.22630769f,
                        kExp2Cubic = 0.07826796f;
@@ -203,7 +203,7 @@ using KvAppendFn = void (*)(const KvAppendArgs&);
 struct Probes {
   size_t (*fp32)(size_t rounds);
   size_t (*int8)(size_t rounds);
-  size_t (*bf16)(size_t rounds);        // asks for os::kAvx512Bf16 besides what the table needs
+  size_t (*bf16)(size_t rounds);  // asks for os::kAvx512Bf16 besides what the table needs
   size_t (*int8_tiles)(size_t rounds);
   size_t (*bf16_tiles)(size_t rounds);  // asks for os::kAmxBf16 likewise
   // Once; `bytes` is a multiple of 256. Asks for what stands `ahead` bytes further on.

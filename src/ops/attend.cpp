@@ -29,8 +29,8 @@ Layout layout(const KvLayer& layer) {
   at.v = at.k_scale + round_up(scales, kAlign);
   // Some tables take values in twice as many positions at once, seen or not.
   const size_t v_positions = round_up(layer.positions, 2 * kernels::kKvTile);
-  at.v_scale = at.v + round_up(v_positions * round_up(layer.head_dim, kernels::kLanes) * element,
-                               kAlign);
+  at.v_scale =
+      at.v + round_up(v_positions * round_up(layer.head_dim, kernels::kLanes) * element, kAlign);
   at.total = at.v_scale + round_up(scales, kAlign);
   return at;
 }
@@ -86,7 +86,8 @@ void append(const Job& job, size_t thread) {
     for (size_t g = 0; g < job.spec.n_kv_heads; ++g) {
       for (size_t t = 0; t < rows.rows;) {
         const size_t position = rows.position + t;
-        const size_t count = std::min(kernels::kKvTile - position % kernels::kKvTile, rows.rows - t);
+        const size_t count =
+            std::min(kernels::kKvTile - position % kernels::kKvTile, rows.rows - t);
         if (turn++ % job.team() == thread) {
           job.ctx.kernels.kv_append[static_cast<int>(job.caches[i].format)](
               {.kv = job.caches[i].head(g),

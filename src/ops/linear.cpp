@@ -73,11 +73,10 @@ void Operand::prepare(Ctx& ctx, kernels::ActForm form) {
     if (block == 32) {
       ctx.kernels.quantize32(x_.row(m), K, q, scale, to.scaled_sum.as<float>() + scales, sum32);
     } else {
-      ctx.kernels.quantize256(x_.row(m), K, q, scale, to.sum16.as<int16_t>() + m * (K / 16),
-                              sum32);
+      ctx.kernels.quantize256(x_.row(m), K, q, scale, to.sum16.as<int16_t>() + m * (K / 16), sum32);
     }
   };
-  const size_t room = form == kernels::ActForm::kBF16 ? bf16_.size() / 2
+  const size_t room = form == kernels::ActForm::kBF16  ? bf16_.size() / 2
                       : form == kernels::ActForm::kQ32 ? by32_.q.size()
                                                        : by256_.q.size();
   HOB_CHECK(room >= padded_rows * K, "operand of {} x {}", x_.rows, K);

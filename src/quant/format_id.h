@@ -1,5 +1,5 @@
-// The weight formats' numbers alone: plain enough for instruction-set files. quant/format.h has what
-// there is to know about each.
+// The weight formats' numbers alone: plain enough for instruction-set files. quant/format.h has
+// what there is to know about each.
 #pragma once
 
 #include <cstdint>

@@ -86,8 +86,7 @@ struct Kv16 {
   static void append_keys(const KvAppendArgs& a, size_t d, Floats keys) {
     float column[kKvTile];
     store(column, keys);
-    Round(column, kKvTile,
-          static_cast<uint16_t*>(a.kv.k) + a.position * a.head_dim + d * kKvTile);
+    Round(column, kKvTile, static_cast<uint16_t*>(a.kv.k) + a.position * a.head_dim + d * kKvTile);
   }
   static void append_value(const KvAppendArgs& a, size_t i) {
     uint16_t* v = static_cast<uint16_t*>(a.kv.v) + (a.position + i) * value_stride(a.head_dim);
@@ -258,9 +257,10 @@ void score_tiles(const AttendBlock& block, size_t i, const KvView& view, size_t 
 // Rows i .. i + Rows - 1 against [from, to), whole tiles.
 template <class Kv, int Rows>
 void score_rows(const AttendBlock& block, size_t i, const KvView& view, size_t from, size_t to) {
-  constexpr int kTiles = kScoreSums / Rows >= 8 ? 8 : kScoreSums / Rows >= 4 ? 4
-                         : kScoreSums / Rows >= 2                            ? 2
-                                                                             : 1;
+  constexpr int kTiles = kScoreSums / Rows >= 8   ? 8
+                         : kScoreSums / Rows >= 4 ? 4
+                         : kScoreSums / Rows >= 2 ? 2
+                                                  : 1;
   size_t position = from;
   for (; position + kTiles * kKvTile <= to; position += kTiles * kKvTile)
     score_tiles<Kv, Rows, kTiles>(block, i, view, position);
@@ -305,8 +305,7 @@ void mix_tile(const AttendBlock& block, size_t i, const KvView& view, size_t d, 
 #pragma GCC unroll 8
   for (int r = 0; r < Rows; ++r) {
 #pragma GCC unroll 8
-    for (int v = 0; v < Vectors; ++v)
-      store(block.part(i + r) + kLanes + d + v * kLanes, acc[r][v]);
+    for (int v = 0; v < Vectors; ++v) store(block.part(i + r) + kLanes + d + v * kLanes, acc[r][v]);
   }
 }
 
@@ -350,15 +349,24 @@ void for_row_groups(size_t rows, const F& f) {
     for (; i + kManyRows <= rows; i += kManyRows) call.template operator()<kManyRows>(i);
   }
   switch (rows - i) {
-    case 1: return call.template operator()<1>(i);
-    case 2: return call.template operator()<2>(i);
-    case 3: return call.template operator()<3>(i);
-    case 4: return call.template operator()<4>(i);
-    case 5: return call.template operator()<5>(i);
-    case 6: return call.template operator()<6>(i);
-    case 7: return call.template operator()<7>(i);
-    case 8: return call.template operator()<8>(i);
-    default: return;
+    case 1:
+      return call.template operator()<1>(i);
+    case 2:
+      return call.template operator()<2>(i);
+    case 3:
+      return call.template operator()<3>(i);
+    case 4:
+      return call.template operator()<4>(i);
+    case 5:
+      return call.template operator()<5>(i);
+    case 6:
+      return call.template operator()<6>(i);
+    case 7:
+      return call.template operator()<7>(i);
+    case 8:
+      return call.template operator()<8>(i);
+    default:
+      return;
   }
 }
 
@@ -481,8 +489,7 @@ void attend_block(const AttendBlock& block, const KvView& view) {
 
 // Positions [from, to), whole tiles, as floats.
 template <class Kv>
-void copy_positions(const KvHead& kv, const KvHead& copy, size_t from, size_t to,
-                    size_t head_dim) {
+void copy_positions(const KvHead& kv, const KvHead& copy, size_t from, size_t to, size_t head_dim) {
   auto* k = static_cast<float*>(copy.k);
   for (size_t tile = from; tile < to; tile += kKvTile) {
     for (size_t d = 0; d < head_dim; ++d, k += kLanes) store(k, Kv::key(kv, tile, d, head_dim));
@@ -584,8 +591,8 @@ void attend(const AttendArgs& a) {
   for (size_t r = 0; r < rows; r += kAttendRows) {
     pass.first_row = r;
     pass.rows = rows - r < kAttendRows ? rows - r : kAttendRows;
-    attend_pass<exp_down>(
-        pass, [&](size_t s, const auto& done) { attend_segment<Kv>(pass, s, done); });
+    attend_pass<exp_down>(pass,
+                          [&](size_t s, const auto& done) { attend_segment<Kv>(pass, s, done); });
   }
 }
 

@@ -2,17 +2,17 @@
 // tiles, 16 query rows by 16 positions by 32 dimensions for scores, and 16 rows by 16 dimensions by
 // 32 positions for the values' mix.
 //
-// All query heads of a key/value head stand in the rows of a tile. A row's result depends neither on
-// its place there nor on the other rows, so one token goes through the same instructions as many.
-// The second operand of a tile product wants pairs: of dimensions for keys, [d / 2][position][2], of
-// positions for values, [position / 2][d][2]. A bfloat16 cache holds them so (if head_dim is a
-// multiple of 32) and is used as it lies; others are converted, a segment at a time, for the rows of
-// a pass.
+// All query heads of a key/value head stand in the rows of a tile. A row's result depends neither
+// on its place there nor on the other rows, so one token goes through the same instructions as
+// many. The second operand of a tile product wants pairs: of dimensions for keys, [d /
+// 2][position][2], of positions for values, [position / 2][d][2]. A bfloat16 cache holds them so
+// (if head_dim is a multiple of 32) and is used as it lies; others are converted, a segment at a
+// time, for the rows of a pass.
 //
 // Positions that a row does not see have p = 0, which adds nothing unless a value is not finite.
 // Rows whose result is not finite are therefore mixed again, alone, with hidden values left out.
 
-constexpr size_t kPair = 2, kMixStep = 32;  // positions of one tile product
+constexpr size_t kPair = 2, kMixStep = 32;                    // positions of one tile product
 constexpr size_t kQueryRows = kAttendRows + kAttendTileRows;  // a tile may stick out
 
 // Keys [position / 16][padded(head_dim) / 2][16][2] and values [position / 2][value_stride][2] from
@@ -244,7 +244,8 @@ void softmax_tiles(const AttendBlock& block, const TilePass& t, size_t i, size_t
     const auto at = [&](size_t x) -> float& {
       return s[r][x / kLanes * TileScores::kNext + x % kLanes];
     };
-    const size_t first = block.first[i + r] - block.segment, last = block.last[i + r] - block.segment;
+    const size_t first = block.first[i + r] - block.segment,
+                 last = block.last[i + r] - block.segment;
     for (size_t x = from * kMixStep; x < first; ++x) at(x) = -__builtin_inff();
     for (size_t x = last; x < to * kMixStep; ++x) at(x) = -__builtin_inff();
     store(block.part(i + r), splat(0.0f));
@@ -287,8 +288,8 @@ inline void mix_alone(const AttendBlock& block, const TilePass& t, size_t i, con
   for (size_t pair = 0; pair < mix.steps * kMixStep / kPair; ++pair) {
     const size_t s = block.segment + from * kMixStep + pair * kPair;
     const auto seen = [&](size_t x) { return block.first[i] <= x && x < block.last[i]; };
-    const Ints keep = splat((seen(s) ? 0xffff : 0) |
-                            (seen(s + 1) ? static_cast<int32_t>(0xffff0000u) : 0));
+    const Ints keep =
+        splat((seen(s) ? 0xffff : 0) | (seen(s + 1) ? static_cast<int32_t>(0xffff0000u) : 0));
     const size_t at = pair * kPair * stride;
     for (size_t d = 0; d < kPair * stride; d += kStep) {
       Ints words;

@@ -6,8 +6,9 @@
 // taken off again through their sums). That is the operand of byte dot products and, as it stands,
 // of the AMX tile product.
 //
-// A format says: kBits per weight, kBlock weights per block, kSub per integer scale, kBias, kHasMin, its Block, and
-// unpack(). Here and in quant/ is all that there is to say about it: no instruction set appears.
+// A format says: kBits per weight, kBlock weights per block, kSub per integer scale, kBias,
+// kHasMin, its Block, and unpack(). Here and in quant/ is all that there is to say about it: no
+// instruction set appears.
 
 template <class Fmt>
 struct alignas(64) Panel {

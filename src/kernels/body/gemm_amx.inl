@@ -1,5 +1,5 @@
-// Products with block-quantised weights on AMX int8 tiles: 16 tokens by 16 rows by 64 columns or one
-// small block at a time.
+// Products with block-quantised weights on AMX int8 tiles: 16 tokens by 16 rows by 64 columns or
+// one small block at a time.
 //
 // A Panel is already the second operand of a tile product; the activations are the first as they
 // lie. The integer sums are the same numbers that byte dot products give, and the float steps after
@@ -39,8 +39,8 @@ struct Constant {
   constexpr operator size_t() const { return N; }
 };
 
-// f(0) ... f(15) with the number as a constant: arrays indexed by it stay in registers, which a loop
-// does not achieve with g++ 12.
+// f(0) ... f(15) with the number as a constant: arrays indexed by it stay in registers, which a
+// loop does not achieve with g++ 12.
 template <class F>
 __attribute__((always_inline)) inline void for_each_token(const F& f) {
   f(Constant<0>{}), f(Constant<1>{}), f(Constant<2>{}), f(Constant<3>{});
@@ -120,8 +120,8 @@ struct alignas(64) TilePanel<Fmt, true> {
                   bias = _mm512_set1_epi16(Fmt::kBias);
     for (int i = 0; i < 64; ++i) {
       const __m512i s = panel.sub_scale[i / kSteps].v, q = panel.q[i].v;
-      const __m512i scale = _mm512_or_si512(_mm512_slli_epi32(s, 16),
-                                            _mm512_and_si512(s, _mm512_set1_epi32(0xffff)));
+      const __m512i scale =
+          _mm512_or_si512(_mm512_slli_epi32(s, 16), _mm512_and_si512(s, _mm512_set1_epi32(0xffff)));
       const auto scaled = [&](__m512i weights) {
         return _mm512_mullo_epi16(_mm512_sub_epi16(weights, bias), scale);
       };
@@ -184,8 +184,7 @@ struct SmallBlocks {
     const Floats d = panels[b].d, minimum = panels[b].m;
     for_each_token([&](auto t) __attribute__((always_inline)) {
       y[t] = fma(small_to_float(load(sums[t])), d * splat(a.x.scale[scales + t]), y[t]);
-      if constexpr (Fmt::kHasMin)
-        y[t] = fma(minimum, splat(a.x.scaled_sum[scales + t]), y[t]);
+      if constexpr (Fmt::kHasMin) y[t] = fma(minimum, splat(a.x.scaled_sum[scales + t]), y[t]);
     });
   }
 };

@@ -35,24 +35,24 @@ struct alignas(64) WeightTile {
 
 // Lane r: the 16-bit pair (low[r], high[r]) rounded to bfloat16, nearest even, tiny ones to zero.
 inline Ints bf16_pairs(Floats low, Floats high) {
-  const __m512i interleave = _mm512_set_epi16(
-      31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21, 5, 20, 4, 19,
-      3, 18, 2, 17, 1, 16, 0);
+  const __m512i interleave =
+      _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
+                       21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
   const __m512bh words = _mm512_cvtne2ps_pbh(high.v, low.v);
   __m512i bits;
   __builtin_memcpy(&bits, &words, sizeof bits);
   return {_mm512_permutexvar_epi16(interleave, bits)};
 }
 
-// The four weights in the bytes of each lane, without their bias, as floats. Up to five bits index a
-// table, for which the bits above need no masking.
+// The four weights in the bytes of each lane, without their bias, as floats. Up to five bits index
+// a table, for which the bits above need no masking.
 template <class Fmt>
 inline void weights_of(Ints q, Floats w[4]) {
   constexpr float kFirst = -static_cast<float>(Fmt::kBias);
-  const __m512 low = _mm512_set_ps(kFirst + 15, kFirst + 14, kFirst + 13, kFirst + 12, kFirst + 11,
-                                   kFirst + 10, kFirst + 9, kFirst + 8, kFirst + 7, kFirst + 6,
-                                   kFirst + 5, kFirst + 4, kFirst + 3, kFirst + 2, kFirst + 1,
-                                   kFirst);
+  const __m512 low =
+      _mm512_set_ps(kFirst + 15, kFirst + 14, kFirst + 13, kFirst + 12, kFirst + 11, kFirst + 10,
+                    kFirst + 9, kFirst + 8, kFirst + 7, kFirst + 6, kFirst + 5, kFirst + 4,
+                    kFirst + 3, kFirst + 2, kFirst + 1, kFirst);
   const auto lookup = [&](Ints index) -> Floats {
     if constexpr (Fmt::kBits == 4) return {_mm512_permutexvar_ps(index.v, low)};
     if constexpr (Fmt::kBits == 5) {
@@ -284,8 +284,7 @@ void multiply_pair(const GroupPair& pair, const Piece& piece, size_t m0, size_t 
     const bool direct = piece.last && plain && m + 2 * kTileTokens <= last;
     float* y = a.y + m * a.y_stride + pair.groups[0].first;
     float* far = y + kTileTokens * a.y_stride;
-    const TileSums to =
-        direct ? TileSums{{{y, y + kLanes}, {far, far + kLanes}}, a.y_stride} : own;
+    const TileSums to = direct ? TileSums{{{y, y + kLanes}, {far, far + kLanes}}, a.y_stride} : own;
     const auto add = two ? (pair.count == 2 ? add_products<2, 2> : add_products<2, 1>)
                          : (pair.count == 2 ? add_products<1, 2> : add_products<1, 1>);
     add(x, w, piece.count, piece.first == 0 ? nullptr : &own, to);
@@ -296,8 +295,8 @@ void multiply_pair(const GroupPair& pair, const Piece& piece, size_t m0, size_t 
   if (waiting_m < last) pair.deliver(waiting_m, last, waiting);
 }
 
-// Rows [n, end), at most kPanelPairs pairs of groups, with tokens [m0, last). A piece of all tokens'
-// activations stays in the second-level cache while all pairs pass.
+// Rows [n, end), at most kPanelPairs pairs of groups, with tokens [m0, last). A piece of all
+// tokens' activations stays in the second-level cache while all pairs pass.
 template <class Tiles>
 void multiply_panel(const GemmArgs& a, size_t n, size_t end, size_t m0, size_t last) {
   auto& scratch = *reinterpret_cast<Bf16Scratch*>(a.scratch);

@@ -54,8 +54,8 @@ inline void add_dots_in_shorts(const Panel<Fmt>& panel, int first, const int8_t*
     for (int j = i + 1; j < i + kAtOnce; ++j) {
 #pragma GCC unroll 8
       for (int t = 0; t < Tokens; ++t)
-        part[t] = add_shorts(
-            part[t], products_in_shorts(panel.q[first + j], x + t * stride + 4 * j));
+        part[t] =
+            add_shorts(part[t], products_in_shorts(panel.q[first + j], x + t * stride + 4 * j));
     }
 #pragma GCC unroll 8
     for (int t = 0; t < Tokens; ++t) sum[t] = sum[t] + dot_shorts(part[t], factor);
@@ -199,7 +199,8 @@ void add_blocks(const GemmArgs& a, const Panel<Fmt>* panels, size_t first, size_
 #pragma GCC unroll 8
   for (int t = 0; t < Tokens; ++t) y[t] = sums[t];
   for (size_t b = 0; b < count; ++b)
-    block_product(panels[b], a, m, first + b, [](size_t) {}, y);
+    block_product(
+        panels[b], a, m, first + b, [](size_t) {}, y);
 #pragma GCC unroll 8
   for (int t = 0; t < Tokens; ++t) sums[t] = y[t];
 }

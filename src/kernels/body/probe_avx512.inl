@@ -1,6 +1,7 @@
-// The peaks of AVX-512's sums of products: VPDPBUSD (four bytes a lane) and VDPBF16PS (two bfloat16).
-// Written as asm: g++ 12 copies the sums from register to register in between, which costs the
-// byte products a third; and VDPBF16PS is not among what the tables ask for (kernels::Probes).
+// The peaks of AVX-512's sums of products: VPDPBUSD (four bytes a lane) and VDPBF16PS (two
+// bfloat16). Written as asm: g++ 12 copies the sums from register to register in between, which
+// costs the byte products a third; and VDPBF16PS is not among what the tables ask for
+// (kernels::Probes).
 
 constexpr int kProbeChains = 12;
 

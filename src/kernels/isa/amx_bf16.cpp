@@ -37,10 +37,17 @@ template <class Fmt>
 constexpr GemmFn kOfFloats = gemm_bf16<FloatTiles<Fmt>>;
 
 constexpr Table native_table() {
-  constexpr GemmFn kGemms[quant::kNumFormats] = {
-      kOfFloats<WeightF32>, kOfFloats<WeightF16>, kOfFloats<WeightBF16>, kOf<Q4_0>,
-      kOf<Q4_1>,            kOf<Q5_0>,            kOf<Q5_1>,             kOf<Q8_0>,
-      kOf<Q4_K>,            kOf<Q5_K>,            kOf<Q6_K>};
+  constexpr GemmFn kGemms[quant::kNumFormats] = {kOfFloats<WeightF32>,
+                                                 kOfFloats<WeightF16>,
+                                                 kOfFloats<WeightBF16>,
+                                                 kOf<Q4_0>,
+                                                 kOf<Q4_1>,
+                                                 kOf<Q5_0>,
+                                                 kOf<Q5_1>,
+                                                 kOf<Q8_0>,
+                                                 kOf<Q4_K>,
+                                                 kOf<Q5_K>,
+                                                 kOf<Q6_K>};
   Table table = make_table("amx", os::kAvx2 | os::kAvx512 | os::kAvx512Vnni | os::kAvx512Bf16 |
                                       os::kAmxInt8 | os::kAmxBf16);
   table.numerics = Numerics::kNative;

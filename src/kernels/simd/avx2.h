@@ -232,9 +232,7 @@ inline Ints dot_shorts(Ints a, Ints b) {
   return {_mm256_madd_epi16(a.lo, b.lo), _mm256_madd_epi16(a.hi, b.hi)};
 }
 // The low 16 bits of each lane in both its halves.
-inline Ints twice_in_shorts(Ints a) {
-  return (a & splat(0xffff)) | shift_left<16>(a);
-}
+inline Ints twice_in_shorts(Ints a) { return (a & splat(0xffff)) | shift_left<16>(a); }
 
 // Rows r .. r + 7 of 16 bytes each, dword i of all of them in out[i].
 inline void load_eight_rows(const uint8_t* p, size_t stride, __m256i out[4]) {
@@ -282,5 +280,5 @@ inline Ints spread_fifth_bits(Ints a) {
   return {spread(a.lo), spread(a.hi)};
 }
 
-constexpr size_t kTokenTile = 4;  // tokens whose sums stay close to registers
+constexpr size_t kTokenTile = 4;             // tokens whose sums stay close to registers
 constexpr int kScoreSums = 5, kMixSums = 5;  // attention: sums that stay in registers
