@@ -91,7 +91,7 @@ TEST_F(LocalModelTest, DraftsChangeNothingAtAStopString) {
     options.sampler.draft = 0;
     const Reply want = ask(song, options);
     EXPECT_EQ(want.usage.drafted_tokens, 0u);
-    for (const int draft : {1, 3, 4, 8}) {
+    for (const int draft : HOB_SANITIZED ? std::vector{4} : std::vector{1, 3, 4, 8}) {
       options.sampler.draft = draft;
       const Reply got = ask(song, options);
       EXPECT_EQ(got.text, want.text);

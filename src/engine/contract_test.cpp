@@ -397,7 +397,9 @@ TEST_F(ContractOfTheRealModel, RepliesWithDraftsAreTheSame) {
       EXPECT_EQ(reply(options, draft), want) << draft;
     }
   }
-  EXPECT_GT(accepted, 0u);
+  if (!HOB_SANITIZED) {  // so few tokens may hold no guess that comes true
+    EXPECT_GT(accepted, 0u);
+  }
 }
 
 }  // namespace

@@ -199,7 +199,8 @@ TEST_P(Gemm, EveryTableGivesTheBitsOfTheDefinition) {
       {16, 32, 9 * unit, false, false, 0},
       {37, 50, 3 * unit, true, true, 1},
       {130, 19, 6 * unit, false, false, 0},
-      {513, 300, 2 * unit, true, true, 0},
+      {513, 35, unit, true, true, 0},
+      {70, 290, 1024, false, false, 0},
       {33, 40, 1024, false, true, 0},
       // every way of taking few tokens together, with rows longer than what is unpacked at once
       {6, 48, 19 * unit, true, false, 0},
