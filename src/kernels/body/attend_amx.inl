@@ -156,15 +156,6 @@ void tile_columns(TileWork w, size_t columns) {
   go.template operator()<1>();
 }
 
-inline void configure_attention_tiles(size_t rows) {
-  Bf16TileConfig config;
-  for (int tile = 0; tile < 8; ++tile) {
-    config.bytes_per_row[tile] = 64;
-    config.rows[tile] = static_cast<uint8_t>(tile >= 6 || rows > 16 ? 16 : rows);
-  }
-  asm volatile("ldtilecfg %0" : : "m"(config));
-}
-
 // 2^x for x <= 0; 0 for minus infinity.
 inline Floats exp2_down(Floats x) {
   constexpr int kMinusFloor = 0x09;
@@ -417,7 +408,7 @@ void attend_amx(const AttendArgs& a) {
                        .p = take_words(kAttendTileRows * kSegment),
                        .visible = take_words(kSegment * value_stride(a.head_dim))};
   const size_t rows = a.n_tokens * a.n_heads;
-  configure_attention_tiles(rows);
+  configure_bf16_tiles(rows);
   for (size_t r = 0; r < rows; r += kAttendRows) {
     pass.first_row = r;
     pass.rows = rows - r < kAttendRows ? rows - r : kAttendRows;

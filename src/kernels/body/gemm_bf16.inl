@@ -18,7 +18,7 @@ constexpr size_t kTileTokens = 16;
 constexpr size_t kStep = 32;  // columns of one tile product
 
 // Tiles 0-3 are sums of two groups of tokens (0 1, 2 3) by two of rows (0 2, 1 3); 4-5 activations,
-// 6-7 weights. Fewer tokens than a tile holds take a smaller tile.
+// 6-7 weights. Fewer tokens than a tile holds take a smaller tile. (Attention uses them alike.)
 inline void configure_bf16_tiles(size_t tokens) {
   Bf16TileConfig config;
   for (int tile = 0; tile < 8; ++tile) {
