@@ -125,7 +125,7 @@ void expect_same(const Model& model, const std::vector<Token>& tokens,
   for (size_t t = way.cached; t < tokens.size(); ++t) {
     ASSERT_EQ(0, std::memcmp(&got[(t - way.cached) * V], &want[t * V], V * sizeof(float)))
         << way.name << ", cache " << name_of(way.kv) << ", isa " << way.isa
-        << ": the logits of token " << t << " differ";
+        << (way.numerics == kernels::Numerics::kNative ? ", native" : "") << ": the logits of token " << t << " differ";
   }
 }
 
@@ -159,6 +159,12 @@ std::vector<std::string> fast_tables() {
 
 // Whether this machine has definitions of its own.
 bool has_native() { return kernels::select({}, kernels::Numerics::kNative).has_value(); }
+
+// Native only where this machine has definitions of its own.
+std::vector<kernels::Numerics> numerics_here() {
+  if (has_native()) return {kernels::Numerics::kPortable, kernels::Numerics::kNative};
+  return {kernels::Numerics::kPortable};
+}
 
 // ---- tiny models ----
 
@@ -213,16 +219,20 @@ TEST_P(ContractOfTiny, NoWayOfRunningShows) {
 TEST_P(ContractOfTiny, NorDoesItInAnyCacheFormat) {
   const size_t T = HOB_SANITIZED ? 20 : 100;
   const auto tokens = some_tokens(T, model->spec.vocabulary);
-  for (const KvFormat kv : kKvFormats) {
-    const auto want = logits_of(model, tokens, {.kv = kv});
-    expect_same(model, tokens, want,
-                {.name = "everything",
-                 .threads = 3,
-                 .chunk = 13,
-                 .cuts = {20, 1, 7},
-                 .strangers = 7,
-                 .kv = kv});
-    expect_same(model, tokens, want, {.name = "one by one", .cuts = {1}, .kv = kv});
+  for (const kernels::Numerics numerics : numerics_here()) {
+    for (const KvFormat kv : kKvFormats) {
+      const auto want = logits_of(model, tokens, {.kv = kv, .numerics = numerics});
+      expect_same(model, tokens, want,
+                  {.name = "everything",
+                   .threads = 3,
+                   .chunk = 13,
+                   .cuts = {20, 1, 7},
+                   .strangers = 7,
+                   .kv = kv,
+                   .numerics = numerics});
+      expect_same(model, tokens, want,
+                  {.name = "one by one", .cuts = {1}, .kv = kv, .numerics = numerics});
+    }
   }
 }
 
@@ -239,26 +249,6 @@ TEST_P(ContractOfTiny, EveryTableGivesTheSame) {
       expect_same(model, tokens, want,
                   {.name = "one by one", .threads = 2, .cuts = {1}, .kv = kv, .isa = isa});
     }
-  }
-}
-
-TEST_P(ContractOfTiny, NativeNumericsKeepAllButTheTables) {
-  if (!has_native()) GTEST_SKIP() << "this machine has no native definitions";
-  const size_t T = HOB_SANITIZED ? 20 : 100;
-  const auto tokens = some_tokens(T, model->spec.vocabulary);
-  for (const KvFormat kv : kKvFormats) {
-    const auto native = kernels::Numerics::kNative;
-    const auto want = logits_of(model, tokens, {.kv = kv, .numerics = native});
-    expect_same(model, tokens, want,
-                {.name = "native, everything",
-                 .threads = 3,
-                 .chunk = 13,
-                 .cuts = {20, 1, 7},
-                 .strangers = 7,
-                 .kv = kv,
-                 .numerics = native});
-    expect_same(model, tokens, want,
-                {.name = "native, one by one", .cuts = {1}, .kv = kv, .numerics = native});
   }
 }
 
