@@ -86,9 +86,9 @@ struct GemmArgs {
   std::byte* scratch = nullptr;  // gemm_scratch_bytes(K), aligned to 64, this thread's own
 };
 
-// Upper bound over formats and tables of what one gemm call needs: 16 rows unpacked, and a copy of
-// them as they were. Per 32 columns; body/gemm_int.inl proves it.
-inline constexpr size_t kScratchPer32 = 1536;
+// Upper bound over formats and tables of what one gemm call needs: up to three times 16 rows unpacked,
+// and a copy of 16 as they were. Per 32 columns; body/gemm_int.inl proves it.
+inline constexpr size_t kScratchPer32 = 2880;
 inline constexpr size_t kPartialSums = 512 * kLanes;  // floats: of 16 rows and some tokens
 constexpr size_t gemm_scratch_bytes(size_t K) {
   constexpr size_t kFixed = 4096 + kPartialSums * sizeof(float);

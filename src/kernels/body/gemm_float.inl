@@ -66,7 +66,7 @@ void float_tile(const GemmArgs& a, size_t n, size_t m) {
 
 template <class Fmt, int Rows>
 void float_rows(const GemmArgs& a, size_t n, size_t m, size_t last) {
-  constexpr int kTokens = kTokenTile >= 8 ? 4 : 2;
+  constexpr int kTokens = kSumTile >= 8 ? 4 : 2;
   for (; m + kTokens <= last; m += kTokens) float_tile<Fmt, Rows, kTokens>(a, n, m);
   for (; m < last; ++m) float_tile<Fmt, Rows, 1>(a, n, m);
 }

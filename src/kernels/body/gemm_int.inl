@@ -4,13 +4,23 @@
 // Weights come 16 rows (the lanes) at a time. `block_product` is the definition of kernels/table.h
 // for one block and a few tokens, and everything goes through it, so decode and prefill cannot
 // disagree. One token unpacks a block and uses it at once; some tokens share a piece of a group of
-// rows that is unpacked in the first-level cache; many unpack the whole group into scratch first
-// and walk the tokens over it.
+// rows that is unpacked in the first-level cache; many unpack a few whole groups into scratch first
+// and walk the tokens over them: a product then takes the next four activations from a register
+// that serves every group, for the processor loads no faster than it multiplies.
 
 template <class Fmt>
 constexpr bool is_signed() {
   if constexpr (requires { Fmt::kSigned; }) return Fmt::kSigned;
   return false;
+}
+
+template <int Groups, int Tokens>
+inline void clear(Ints (&sums)[Groups][Tokens]) {
+#pragma GCC unroll 8
+  for (auto& row : sums) {
+#pragma GCC unroll 8
+    for (Ints& sum : row) sum = splat(0);
+  }
 }
 
 template <class Fmt>
@@ -27,13 +37,18 @@ constexpr int steps_in_shorts() {
   return 32767 / (2 * kMostWeight * kMostActivation);
 }
 
-// sum[t] += Steps rows of a panel times the bytes from x + t * stride on.
-template <class Fmt, int Steps, int Tokens>
-inline void add_dots(const Ints* w, const int8_t* x, size_t stride, Ints (&sum)[Tokens]) {
+// sum[g][t] += Steps rows of panel g, from `first` on, times the bytes from x + t * stride on.
+template <class Fmt, int Steps, int Groups, int Tokens>
+inline void add_dots(const Panel<Fmt>* const (&panels)[Groups], int first, const int8_t* x,
+                     size_t stride, Ints (&sum)[Groups][Tokens]) {
 #pragma GCC unroll 8
   for (int i = 0; i < Steps; ++i) {
 #pragma GCC unroll 8
-    for (int t = 0; t < Tokens; ++t) sum[t] = dot<Fmt>(sum[t], w[i], x + t * stride + 4 * i);
+    for (int t = 0; t < Tokens; ++t) {
+#pragma GCC unroll 8
+      for (int g = 0; g < Groups; ++g)
+        sum[g][t] = dot<Fmt>(sum[g][t], panels[g]->q[first + i], x + t * stride + 4 * i);
+    }
   }
 }
 
@@ -62,64 +77,90 @@ inline void add_dots_in_shorts(const Panel<Fmt>& panel, int first, const int8_t*
   }
 }
 
-// y[t] += block `b` for tokens m .. m + Tokens - 1. `between(i)` is called for i in [0, kSubs).
-template <class Fmt, int Tokens, class Between>
-inline void block_product(const Panel<Fmt>& panel, const GemmArgs& a, size_t m, size_t b,
-                          const Between& between, Floats (&y)[Tokens]) {
+// sum[g][t] = the integer dot product of panel g and the bytes from x + t * stride on, the first of
+// token m's block b: with sub-block scales, and less the bias. `between(i)` is called for i in [0,
+// kSubs).
+template <class Fmt, int Groups, int Tokens, class Between>
+inline void integer_product(const Panel<Fmt>* const (&panels)[Groups], const GemmArgs& a, size_t m,
+                            size_t b, const Between& between, Ints (&sum)[Groups][Tokens]) {
   constexpr int kSubs = Panel<Fmt>::kSubs, kSteps = Fmt::kSub / 4;
   constexpr bool kInShorts = steps_in_shorts<Fmt>() > 0;
   const size_t blocks = a.K / Fmt::kBlock;
   const int8_t* x = a.x.q + m * a.K + Fmt::kBlock * b;
-  Ints isum[Tokens];
   if constexpr (Fmt::kBlock == 32) {
     between(0);
+#pragma GCC unroll 8
     for (int t = 0; t < Tokens; ++t) {
-      isum[t] = splat(Fmt::kBias == 0 ? 0 : -Fmt::kBias * a.x.sum32[(m + t) * blocks + b]);
+      const Ints excess =
+          splat(Fmt::kBias == 0 ? 0 : -Fmt::kBias * a.x.sum32[(m + t) * blocks + b]);
+#pragma GCC unroll 8
+      for (int g = 0; g < Groups; ++g) sum[g][t] = excess;
     }
     if constexpr (kInShorts) {
-      add_dots_in_shorts<Fmt, kSteps>(panel, 0, x, a.K, splat(0x00010001), isum);
+      for (int g = 0; g < Groups; ++g)
+        add_dots_in_shorts<Fmt, kSteps>(*panels[g], 0, x, a.K, splat(0x00010001), sum[g]);
     } else {
-      add_dots<Fmt, kSteps>(panel.q, x, a.K, isum);
+      add_dots<Fmt, kSteps>(panels, 0, x, a.K, sum);
     }
   } else {
-    for (int t = 0; t < Tokens; ++t) isum[t] = splat(0);
+    clear(sum);
     for (int sub = 0; sub < kSubs; ++sub, x += Fmt::kSub) {
       between(sub);
       if constexpr (kInShorts) {
-        const Ints scale = twice_in_shorts(panel.sub_scale[sub]);
-        add_dots_in_shorts<Fmt, kSteps>(panel, sub * kSteps, x, a.K, scale, isum);
+        for (int g = 0; g < Groups; ++g)
+          add_dots_in_shorts<Fmt, kSteps>(*panels[g], sub * kSteps, x, a.K,
+                                          twice_in_shorts(panels[g]->sub_scale[sub]), sum[g]);
       } else {
-        Ints part[Tokens];
-        for (int t = 0; t < Tokens; ++t) part[t] = splat(0);
-        add_dots<Fmt, kSteps>(panel.q + sub * kSteps, x, a.K, part);
+        Ints part[Groups][Tokens];
+        clear(part);
+        add_dots<Fmt, kSteps>(panels, sub * kSteps, x, a.K, part);
 #pragma GCC unroll 8
-        for (int t = 0; t < Tokens; ++t) isum[t] = isum[t] + part[t] * panel.sub_scale[sub];
+        for (int g = 0; g < Groups; ++g) {
+#pragma GCC unroll 8
+          for (int t = 0; t < Tokens; ++t)
+            sum[g][t] = sum[g][t] + part[g][t] * panels[g]->sub_scale[sub];
+        }
       }
     }
     if constexpr (Fmt::kBias != 0) {  // the bias times each sub-block's scale and sum
+#pragma GCC unroll 8
       for (int t = 0; t < Tokens; ++t) {
-        Ints excess = splat(0);
-        for (int i = 0; i < kSubs / 2; ++i) {
-          excess =
-              dot_shorts(excess, panel.sub_min[i], a.x.sum16 + ((m + t) * blocks + b) * 16 + 2 * i);
+        const int16_t* sums = a.x.sum16 + ((m + t) * blocks + b) * 16;
+#pragma GCC unroll 8
+        for (int g = 0; g < Groups; ++g) {
+          Ints excess = splat(0);
+          for (int i = 0; i < kSubs / 2; ++i)
+            excess = dot_shorts(excess, panels[g]->sub_min[i], sums + 2 * i);
+          sum[g][t] = sum[g][t] - excess * splat(Fmt::kBias);
         }
-        isum[t] = isum[t] - excess * splat(Fmt::kBias);
       }
     }
   }
-  const size_t scales = scale_index(m, b, blocks);  // the tokens of a call share a group of kLanes
+}
+
+// y[g][t] += block `b` of panel g's rows for tokens m .. m + Tokens - 1, which share a group of
+// kLanes.
+template <class Fmt, int Groups, int Tokens, class Between>
+inline void block_product(const Panel<Fmt>* const (&panels)[Groups], const GemmArgs& a, size_t m,
+                          size_t b, const Between& between, Floats (&y)[Groups][Tokens]) {
+  Ints sum[Groups][Tokens];
+  integer_product(panels, a, m, b, between, sum);
+  const size_t blocks = a.K / Fmt::kBlock, scales = scale_index(m, b, blocks);
 #pragma GCC unroll 8
   for (int t = 0; t < Tokens; ++t) {
     const Floats dx = splat(a.x.scale[scales + t]);
-    y[t] = fma(to_float(isum[t]), panel.d * dx, y[t]);
-    if constexpr (Fmt::kHasMin && Fmt::kBlock == 32)
-      y[t] = fma(panel.m, splat(a.x.scaled_sum[scales + t]), y[t]);
-    if constexpr (Fmt::kHasMin && Fmt::kBlock == 256) {
-      Ints msum = splat(0);
-      for (int i = 0; i < 4; ++i) {
-        msum = dot_shorts(msum, panel.sub_min[i], a.x.sum32 + ((m + t) * blocks + b) * 8 + 2 * i);
+#pragma GCC unroll 8
+    for (int g = 0; g < Groups; ++g) {
+      const Panel<Fmt>& panel = *panels[g];
+      y[g][t] = fma(to_float(sum[g][t]), panel.d * dx, y[g][t]);
+      if constexpr (Fmt::kHasMin && Fmt::kBlock == 32)
+        y[g][t] = fma(panel.m, splat(a.x.scaled_sum[scales + t]), y[g][t]);
+      if constexpr (Fmt::kHasMin && Fmt::kBlock == 256) {
+        Ints msum = splat(0);
+        const int16_t* sums = a.x.sum32 + ((m + t) * blocks + b) * 8;
+        for (int i = 0; i < 4; ++i) msum = dot_shorts(msum, panel.sub_min[i], sums + 2 * i);
+        y[g][t] = fnma(to_float(msum), panel.m * dx, y[g][t]);
       }
-      y[t] = fnma(to_float(msum), panel.m * dx, y[t]);
     }
   }
 }
@@ -181,40 +222,49 @@ inline void prefetch_next_rows(const GemmArgs& a, const RowGroup& group, size_t 
 
 template <class Fmt>
 void one_token(const GemmArgs& a, const RowGroup& group) {
-  Floats y[1] = {splat(0.0f)};
+  Floats y[1][1] = {{splat(0.0f)}};
   for (size_t b = 0; b < a.K / Fmt::kBlock; ++b) {
     Panel<Fmt> panel;
     Fmt::unpack(group.weights + b * sizeof(typename Fmt::Block), a.row_bytes, panel);
+    const Panel<Fmt>* const panels[1] = {&panel};
     const auto prefetch = [&](size_t sub) { prefetch_next_rows<Fmt>(a, group, b, sub); };
-    block_product(panel, a, 0, b, prefetch, y);
+    block_product(panels, a, 0, b, prefetch, y);
   }
-  store_rows(a, group, 0, y[0]);
+  store_rows(a, group, 0, y[0][0]);
 }
 
-// sums[t] += `count` blocks from `first` on, which stand in `panels`, for Tokens tokens from m on.
-template <class Fmt, int Tokens>
-void add_blocks(const GemmArgs& a, const Panel<Fmt>* panels, size_t first, size_t count, size_t m,
-                Floats* sums) {
-  Floats y[Tokens];
+// The panels of Groups groups of rows, `count` blocks each, group by group.
+template <class Fmt, int Groups>
+struct Unpacked {
+  const Panel<Fmt>* panels;
+  size_t first, count;  // of the rows' blocks
+};
+
+// y[g][t] += the unpacked blocks for tokens m .. m + Tokens - 1.
+template <class Fmt, int Groups, int Tokens>
+inline void add_blocks(const GemmArgs& a, const Unpacked<Fmt, Groups>& w, size_t m,
+                       Floats (&y)[Groups][Tokens]) {
+  for (size_t b = 0; b < w.count; ++b) {
+    const Panel<Fmt>* panels[Groups];
 #pragma GCC unroll 8
-  for (int t = 0; t < Tokens; ++t) y[t] = sums[t];
-  for (size_t b = 0; b < count; ++b)
+    for (int g = 0; g < Groups; ++g) panels[g] = w.panels + static_cast<size_t>(g) * w.count + b;
     block_product(
-        panels[b], a, m, first + b, [](size_t) {}, y);
-#pragma GCC unroll 8
-  for (int t = 0; t < Tokens; ++t) sums[t] = y[t];
+        panels, a, m, w.first + b, [](size_t) {}, y);
+  }
 }
 
-// The same for tokens [m, last), at most kLanes, as many at a time as stay in registers.
-template <class Fmt>
-void add_tokens(const GemmArgs& a, const Panel<Fmt>* panels, size_t first, size_t count, size_t m,
-                size_t last, Floats* sums) {
-  if constexpr (kTokenTile >= 8) {
-    for (; m + 8 <= last; m += 8, sums += 8) add_blocks<Fmt, 8>(a, panels, first, count, m, sums);
+// Calls step<Tokens>(m) over tokens [m, last), as many at a time as have their sums in registers.
+template <int Groups, class Step>
+inline void for_token_tiles(size_t m, size_t last, const Step& step) {
+  if constexpr (kSumTile / Groups >= 8) {
+    for (; m + 8 <= last; m += 8) step.template operator()<8>(m);
   }
-  for (; m + 4 <= last; m += 4, sums += 4) add_blocks<Fmt, 4>(a, panels, first, count, m, sums);
-  for (; m + 2 <= last; m += 2, sums += 2) add_blocks<Fmt, 2>(a, panels, first, count, m, sums);
-  if (m < last) add_blocks<Fmt, 1>(a, panels, first, count, m, sums);
+  for (; m + 4 <= last; m += 4) step.template operator()<4>(m);
+  if (m + 2 <= last) {
+    step.template operator()<2>(m);
+    m += 2;
+  }
+  if (m < last) step.template operator()<1>(m);
 }
 
 // Tokens [0, M), at most kLanes. A piece of the rows is unpacked once for all of them.
@@ -233,22 +283,16 @@ void few_tokens(const GemmArgs& a, const RowGroup& group) {
       Fmt::unpack(group.weights + (first + b) * sizeof(typename Fmt::Block), a.row_bytes,
                   panels[b]);
     }
-    add_tokens<Fmt>(a, panels, first, count, 0, a.M, sums);
+    for_token_tiles<1>(0, a.M, [&]<int Tokens>(size_t m) {
+      Floats y[1][Tokens];
+#pragma GCC unroll 8
+      for (int t = 0; t < Tokens; ++t) y[0][t] = sums[m + t];
+      add_blocks<Fmt, 1>(a, {panels, first, count}, m, y);
+#pragma GCC unroll 8
+      for (int t = 0; t < Tokens; ++t) sums[m + t] = y[0][t];
+    });
   }
   for (size_t m = 0; m < a.M; ++m) store_rows(a, group, m, sums[m]);
-}
-
-// Tokens [m, last) over unpacked rows.
-template <class Fmt>
-void walk_tokens(const GemmArgs& a, const RowGroup& group, const Panel<Fmt>* panels, size_t m,
-                 size_t last) {
-  for (; m < last; m += kLanes) {
-    const size_t end = m + kLanes < last ? m + kLanes : last;
-    Floats sums[kLanes];
-    for (Floats& sum : sums) sum = splat(0.0f);
-    add_tokens<Fmt>(a, panels, 0, a.K / Fmt::kBlock, m, end, sums);
-    for (size_t t = m; t < end; ++t) store_rows(a, group, t, sums[t - m]);
-  }
 }
 
 // Tokens go through the rows in blocks whose activations stay in the second-level cache.
@@ -259,22 +303,45 @@ inline size_t token_block(size_t M, size_t K) {
   return tokens < M ? tokens : M;
 }
 
+// Rows from n on, Groups groups of them, for tokens [m, last).
+template <class Fmt, int Groups>
+void many_tokens(const GemmArgs& a, size_t n, size_t m, size_t last) {
+  const size_t blocks = a.K / Fmt::kBlock;
+  auto* panels = reinterpret_cast<Panel<Fmt>*>(a.scratch);
+  auto* copy = reinterpret_cast<uint8_t*>(panels + Groups * blocks);
+  RowGroup groups[Groups];
+  for (int g = 0; g < Groups; ++g) {
+    groups[g] = row_group(a, n + static_cast<size_t>(g) * kLanes, copy);
+    for (size_t b = 0; b < blocks; ++b) {
+      Fmt::unpack(groups[g].weights + b * sizeof(typename Fmt::Block), a.row_bytes,
+                  panels[static_cast<size_t>(g) * blocks + b]);
+    }
+  }
+  for_token_tiles<Groups>(m, last, [&]<int Tokens>(size_t t) {
+    Floats y[Groups][Tokens];
+#pragma GCC unroll 8
+    for (auto& row : y) {
+#pragma GCC unroll 8
+      for (Floats& sum : row) sum = splat(0.0f);
+    }
+    add_blocks<Fmt, Groups>(a, {panels, 0, blocks}, t, y);
+    for (int i = 0; i < Tokens; ++i) {
+      for (int g = 0; g < Groups; ++g) store_rows(a, groups[g], t + i, y[g][i]);
+    }
+  });
+}
+
 template <class Fmt>
 void gemm_many(const GemmArgs& a) {
-  static_assert(sizeof(Panel<Fmt>) + kLanes * sizeof(typename Fmt::Block) <=
+  static_assert(kRowGroups * sizeof(Panel<Fmt>) + kLanes * sizeof(typename Fmt::Block) <=
                 Fmt::kBlock / 32 * kScratchPer32);
-  auto* panels = reinterpret_cast<Panel<Fmt>*>(a.scratch);
-  const size_t blocks = a.K / Fmt::kBlock, tokens = token_block(a.M, a.K);
-  auto* copy = reinterpret_cast<uint8_t*>(panels + blocks);
+  const size_t tokens = token_block(a.M, a.K);
   for (size_t m = 0; m < a.M; m += tokens) {
     const size_t last = m + tokens < a.M ? m + tokens : a.M;
-    for (size_t n = a.first_row; n < a.last_row; n += kLanes) {
-      const RowGroup group = row_group(a, n, copy);
-      for (size_t b = 0; b < blocks; ++b) {
-        Fmt::unpack(group.weights + b * sizeof(typename Fmt::Block), a.row_bytes, panels[b]);
-      }
-      walk_tokens<Fmt>(a, group, panels, m, last);
-    }
+    size_t n = a.first_row;
+    for (; n + kRowGroups * kLanes <= a.last_row; n += kRowGroups * kLanes)
+      many_tokens<Fmt, kRowGroups>(a, n, m, last);
+    for (; n < a.last_row; n += kLanes) many_tokens<Fmt, 1>(a, n, m, last);
   }
 }
 

@@ -280,5 +280,6 @@ inline Ints spread_fifth_bits(Ints a) {
   return {spread(a.lo), spread(a.hi)};
 }
 
-constexpr size_t kTokenTile = 4;             // tokens whose sums stay close to registers
+constexpr int kSumTile = 4;                  // products: sums that stay close to registers,
+constexpr size_t kRowGroups = 1;             // of so many groups of rows where tokens are many
 constexpr int kScoreSums = 5, kMixSums = 5;  // attention: sums that stay in registers

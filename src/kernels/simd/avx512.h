@@ -158,5 +158,6 @@ inline Ints spread_fifth_bits(Ints a) {
   return {_mm512_permutexvar_epi32(_mm512_srli_epi32(a.v, 4 * I), table)};
 }
 
-constexpr size_t kTokenTile = 8;               // tokens whose sums stay in registers
+constexpr int kSumTile = 12;                   // products: sums that stay in registers,
+constexpr size_t kRowGroups = 3;               // of so many groups of rows where tokens are many
 constexpr int kScoreSums = 24, kMixSums = 24;  // attention: sums that stay in registers
