@@ -206,28 +206,35 @@ inline void store_rows(const GemmArgs& a, const RowGroup& group, size_t m, Float
   }
 }
 
-// Asks for the share of the next 16 rows that goes with sub-block `sub` of block `b` of these: the
-// hardware does not see that 16 rows read side by side are one contiguous piece of memory. Past the
-// tensor's end it asks in vain, which costs nothing. A group can be larger than the first-level
-// cache, so the second level is asked.
-template <class Fmt>
-inline void prefetch_next_rows(const GemmArgs& a, const RowGroup& group, size_t b, size_t sub) {
+// Weights are asked for so many bytes and more ahead: memory answers later than the 6 KiB of a
+// small model's 16 rows last.
+constexpr size_t kBytesAhead = 16384;
+inline void prefetch_to_second_level(const uint8_t* at) {
   constexpr int kRead = 0, kSecondLevel = 2;
+  __builtin_prefetch(at, kRead, kSecondLevel);
+}
+
+// Asks for the share of the rows `ahead` bytes further on that goes with sub-block `sub` of block
+// `b` of these: the hardware does not see that 16 rows read side by side are one contiguous piece
+// of memory. Past the tensor's end it asks in vain, which costs nothing. A group can be larger than
+// the first-level cache, so the second level is asked.
+template <class Fmt>
+inline void prefetch_rows(const RowGroup& group, size_t ahead, size_t b, size_t sub) {
   constexpr size_t kBytes = kLanes * sizeof(typename Fmt::Block), kSubs = Panel<Fmt>::kSubs;
   constexpr size_t kShare = kBytes / kSubs;
-  const uint8_t* next = group.weights + kLanes * a.row_bytes + b * kBytes + sub * kShare;
+  const uint8_t* share = group.weights + ahead + b * kBytes + sub * kShare;
 #pragma GCC unroll 16
-  for (size_t at = 0; at < kShare; at += 64) __builtin_prefetch(next + at, kRead, kSecondLevel);
+  for (size_t at = 0; at < kShare; at += 64) prefetch_to_second_level(share + at);
 }
 
 template <class Fmt>
-void one_token(const GemmArgs& a, const RowGroup& group) {
+void one_token(const GemmArgs& a, const RowGroup& group, size_t ahead) {
   Floats y[1][1] = {{splat(0.0f)}};
   for (size_t b = 0; b < a.K / Fmt::kBlock; ++b) {
     Panel<Fmt> panel;
     Fmt::unpack(group.weights + b * sizeof(typename Fmt::Block), a.row_bytes, panel);
     const Panel<Fmt>* const panels[1] = {&panel};
-    const auto prefetch = [&](size_t sub) { prefetch_next_rows<Fmt>(a, group, b, sub); };
+    const auto prefetch = [&](size_t sub) { prefetch_rows<Fmt>(group, ahead, b, sub); };
     block_product(panels, a, 0, b, prefetch, y);
   }
   store_rows(a, group, 0, y[0][0]);
@@ -269,7 +276,7 @@ inline void for_token_tiles(size_t m, size_t last, const Step& step) {
 
 // Tokens [0, M), at most kLanes. A piece of the rows is unpacked once for all of them.
 template <class Fmt>
-void few_tokens(const GemmArgs& a, const RowGroup& group) {
+void few_tokens(const GemmArgs& a, const RowGroup& group, size_t ahead) {
   constexpr size_t kPiece = Fmt::kBlock == 32 ? 16 : 2;
   const size_t blocks = a.K / Fmt::kBlock;
   Panel<Fmt> panels[kPiece];
@@ -279,7 +286,7 @@ void few_tokens(const GemmArgs& a, const RowGroup& group) {
     const size_t count = first + kPiece < blocks ? kPiece : blocks - first;
     for (size_t b = 0; b < count; ++b) {
       for (size_t sub = 0; sub < Panel<Fmt>::kSubs; ++sub)
-        prefetch_next_rows<Fmt>(a, group, first + b, sub);
+        prefetch_rows<Fmt>(group, ahead, first + b, sub);
       Fmt::unpack(group.weights + (first + b) * sizeof(typename Fmt::Block), a.row_bytes,
                   panels[b]);
     }
@@ -303,7 +310,8 @@ inline size_t token_block(size_t M, size_t K) {
   return tokens < M ? tokens : M;
 }
 
-// Rows from n on, Groups groups of them, for tokens [m, last).
+// Rows from n on, Groups groups of them, for tokens [m, last). Each tile of tokens asks for its
+// share of the next rows.
 template <class Fmt, int Groups>
 void many_tokens(const GemmArgs& a, size_t n, size_t m, size_t last) {
   const size_t blocks = a.K / Fmt::kBlock;
@@ -317,7 +325,11 @@ void many_tokens(const GemmArgs& a, size_t n, size_t m, size_t last) {
                   panels[static_cast<size_t>(g) * blocks + b]);
     }
   }
+  const size_t bytes = Groups * kLanes * a.row_bytes, per_token = bytes / (last - m) + 1;
+  const uint8_t* next = groups[0].weights + bytes;
   for_token_tiles<Groups>(m, last, [&]<int Tokens>(size_t t) {
+    for (size_t at = 0; at < Tokens * per_token; at += 64) prefetch_to_second_level(next + at);
+    next += Tokens * per_token;
     Floats y[Groups][Tokens];
 #pragma GCC unroll 8
     for (auto& row : y) {
@@ -349,12 +361,13 @@ template <class Fmt>
 void gemm_int(const GemmArgs& a) {
   if (a.M > kLanes) return gemm_many<Fmt>(a);
   auto* copy = reinterpret_cast<uint8_t*>(a.scratch);
+  const size_t ahead = round_up(kBytesAhead, kLanes * a.row_bytes);
   for (size_t n = a.first_row; n < a.last_row; n += kLanes) {
     const RowGroup group = row_group(a, n, copy);
     if (a.M == 1) {
-      one_token<Fmt>(a, group);
+      one_token<Fmt>(a, group, ahead);
     } else {
-      few_tokens<Fmt>(a, group);
+      few_tokens<Fmt>(a, group, ahead);
     }
   }
 }
