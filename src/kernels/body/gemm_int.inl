@@ -208,7 +208,7 @@ inline void store_rows(const GemmArgs& a, const RowGroup& group, size_t m, Float
 
 // Weights are asked for so many bytes and more ahead: memory answers later than the 6 KiB of a
 // small model's 16 rows last.
-constexpr size_t kBytesAhead = 16384;
+constexpr size_t kBytesAhead = 8192;
 inline void prefetch_to_second_level(const uint8_t* at) {
   constexpr int kRead = 0, kSecondLevel = 2;
   __builtin_prefetch(at, kRead, kSecondLevel);
