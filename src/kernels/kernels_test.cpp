@@ -44,17 +44,15 @@ class Random {
   uint64_t seed_, count_ = 0;
 };
 
-std::vector<const Table*> tables_here(Numerics numerics = Numerics::kPortable) {
+constexpr const Table* kOracles[] = {&kRefTable, &kRefAmxTable, &kRefBf16Table};
+
+std::vector<const Table*> tables_here(const Table* definition = &kRefTable) {
   std::vector<const Table*> tables;
   for (const Table* table : compiled()) {
-    if (table != &kRefTable && table->numerics == numerics && runs_here(*table))
+    if (table != &kRefTable && &oracle(*table) == definition && runs_here(*table))
       tables.push_back(table);
   }
   return tables;
-}
-
-const Table& oracle(Numerics numerics) {
-  return numerics == Numerics::kPortable ? kRefTable : kRefNativeTable;
 }
 
 constexpr size_t padded_rows(size_t m) { return (m + kLanes - 1) / kLanes * kLanes; }
@@ -218,13 +216,13 @@ TEST_P(Gemm, EveryTableGivesTheBitsOfTheDefinition) {
     const auto weights = random_weights(format, c.N, c.K, random);
     const auto x = random.values(c.M * c.K), bias = random.values(c.N),
                start = random.values(c.M * c.N);
-    for (const Numerics numerics : {Numerics::kPortable, Numerics::kNative}) {
-      const auto expected = run_gemm(oracle(numerics), format, c, weights, x, bias, start, c.N);
-      for (const Table* table : tables_here(numerics)) {
+    for (const Table* definition : kOracles) {
+      const auto expected = run_gemm(*definition, format, c, weights, x, bias, start, c.N);
+      for (const Table* table : tables_here(definition)) {
         for (size_t split : {c.N, size_t{16}}) {
           expect_same_bits(expected, run_gemm(*table, format, c, weights, x, bias, start, split),
                            fmt::format("{} {} {} M={} N={} K={}", table->name,
-                                       numerics == Numerics::kNative ? "native" : "",
+                                       definition == &kRefTable ? "" : "native",
                                        quant::traits(format).name, c.M, c.N, c.K));
         }
       }
@@ -245,9 +243,8 @@ TEST_P(Gemm, TheDefinitionIsCloseToTheExactProduct) {
     traits.dequantize(weights.data() + n * quant::row_bytes(format, K), K, &w[n * K]);
   }
   const GemmCase c{M, N, K, false, false, 0};
-  for (const Numerics numerics : {Numerics::kPortable, Numerics::kNative}) {
-    const auto y =
-        run_gemm(oracle(numerics), format, c, weights, x, {}, std::vector<float>(M * N), N);
+  for (const Table* definition : kOracles) {
+    const auto y = run_gemm(*definition, format, c, weights, x, {}, std::vector<float>(M * N), N);
     double error = 0, power = 0;
     for (size_t m = 0; m < M; ++m) {
       for (size_t n = 0; n < N; ++n) {
@@ -262,9 +259,9 @@ TEST_P(Gemm, TheDefinitionIsCloseToTheExactProduct) {
     }
     // int8 activations with outliers: notes of other engines accept 1e-3; float weights lose only
     // float rounding
-    EXPECT_LT(error / power, numerics == Numerics::kNative ? 2e-5
-                             : traits.block_len > 1        ? 1e-3
-                                                           : 1e-11)
+    EXPECT_LT(error / power, definition == &kRefAmxTable ? 2e-5
+                             : traits.block_len > 1      ? 1e-3
+                                                         : 1e-11)
         << traits.name;
   }
 }
@@ -438,10 +435,10 @@ std::vector<float> run_attend(const Table& table, KvFormat format, const AttendC
 }
 
 // Each cache format by each set of definitions.
-class Attend : public testing::TestWithParam<std::tuple<KvFormat, Numerics>> {
+class Attend : public testing::TestWithParam<std::tuple<KvFormat, const Table*>> {
  protected:
   KvFormat format() const { return std::get<0>(GetParam()); }
-  Numerics numerics() const { return std::get<1>(GetParam()); }
+  const Table& definition() const { return *std::get<1>(GetParam()); }
 };
 
 TEST_P(Attend, EveryTableAndEveryChunkingGivesTheBitsOfTheDefinition) {
@@ -455,8 +452,8 @@ TEST_P(Attend, EveryTableAndEveryChunkingGivesTheBitsOfTheDefinition) {
     const auto keys = random.values(positions * c.head_dim),
                values = random.values(positions * c.head_dim);
     const auto q = random.values(c.n_tokens * c.n_heads * c.head_dim);
-    const auto expected = run_attend(oracle(numerics()), format(), c, keys, values, q, 1);
-    for (const Table* table : tables_here(numerics())) {
+    const auto expected = run_attend(definition(), format(), c, keys, values, q, 1);
+    for (const Table* table : tables_here(&definition())) {
       for (const size_t chunk : {size_t{1}, size_t{7}, c.n_tokens}) {
         expect_same_bits(
             expected, run_attend(*table, format(), c, keys, values, q, chunk),
@@ -475,7 +472,7 @@ TEST_P(Attend, PartsMergeToTheBitsOfTheWhole) {
     const auto keys = random.values(positions * c.head_dim),
                values = random.values(positions * c.head_dim);
     const auto q = random.values(c.n_tokens * row);
-    for (const Table* table : tables_here(numerics())) {
+    for (const Table* table : tables_here(&definition())) {
       const Cache cache = filled_cache(*table, format(), positions, c.head_dim, keys, values);
       std::vector<std::byte> scratch(attend_scratch_bytes(c.head_dim));
       std::vector<float> expected(c.n_tokens * row), actual(c.n_tokens * row);
@@ -530,7 +527,7 @@ TEST_P(Attend, TheDefinitionIsSoftmaxAttention) {
   const auto keys = random.tame_values(positions * c.head_dim),
              values = random.tame_values(positions * c.head_dim);
   const auto q = random.tame_values(c.n_tokens * row);
-  const auto out = run_attend(oracle(numerics()), format(), c, keys, values, q, 2);
+  const auto out = run_attend(definition(), format(), c, keys, values, q, 2);
   for (size_t t = 0; t < c.n_tokens; ++t) {
     const size_t position = c.first_position + t, oldest = position - c.window + 1;
     for (size_t h = 0; h < c.n_heads; ++h) {
@@ -549,8 +546,8 @@ TEST_P(Attend, TheDefinitionIsSoftmaxAttention) {
       // float rounding; 11 bits of half; 8 bits of bfloat16 and of int8 blocks, or of the native
       // definition's operands
       const double tolerance[] = {1e-6, 1e-3, 8e-3, 8e-3};
-      const double bound = std::max(tolerance[static_cast<int>(format())],
-                                    numerics() == Numerics::kNative ? 8e-3 : 0);
+      const double bound =
+          std::max(tolerance[static_cast<int>(format())], &definition() == &kRefTable ? 0 : 8e-3);
       for (size_t d = 0; d < c.head_dim; ++d) {
         EXPECT_NEAR(out[t * row + h * c.head_dim + d], mix[d], bound);
       }
@@ -561,7 +558,7 @@ TEST_P(Attend, TheDefinitionIsSoftmaxAttention) {
 INSTANTIATE_TEST_SUITE_P(Caches, Attend,
                          testing::Combine(testing::Values(KvFormat::kF32, KvFormat::kF16,
                                                           KvFormat::kBF16, KvFormat::kQ8_0),
-                                          testing::Values(Numerics::kPortable, Numerics::kNative)));
+                                          testing::ValuesIn(kOracles)));
 
 TEST(Registry, TablesAreCompleteAndFoundByName) {
   for (const Table* table : compiled()) {

@@ -440,16 +440,42 @@ struct TileSum {
   }
 };
 
-template <class Kv, bool kNative>
+// And as VDPBF16PS takes them: pair by pair, the second product first, tiny results to zero.
+struct DotSum {
+  float sum = 0, first[2] = {0, 0};
+  int i = 0;
+  static float flushed(float x) {
+    return std::fpclassify(x) == FP_SUBNORMAL ? std::copysign(0.0f, x) : x;
+  }
+  void add(float a, float b) {
+    if (i++ % 2 == 0) {
+      first[0] = a;
+      first[1] = b;
+      return;
+    }
+    sum = flushed(std::fmaf(a, b, sum));
+    sum = flushed(std::fmaf(first[0], first[1], sum));
+  }
+  float join() {
+    if (i % 2 == 1) add(0, 0);
+    return sum;
+  }
+};
+
+// Dot is void for the portable definition, or how a native one sums products.
+template <class Dot>
+constexpr bool kIsNative = !std::is_void_v<Dot>;
+
+template <class Kv, class Dot>
 AttendSums attend_segment(const AttendArgs& a, const float* q, size_t first, size_t last) {
   const size_t segment = first / kSegment * kSegment;
   std::vector<float> p(kSegment, -INFINITY);
   AttendSums sums;
-  if constexpr (kNative) sums.m = std::numeric_limits<float>::lowest();
+  if constexpr (kIsNative<Dot>) sums.m = std::numeric_limits<float>::lowest();
   for (size_t s = first; s < last; ++s) {
     float score = 0;
-    if constexpr (kNative) {
-      TileSum dot;
+    if constexpr (kIsNative<Dot>) {
+      Dot dot;
       for (size_t d = 0; d < a.head_dim; ++d) {
         dot.add(round_to_bf16(q[d] * (a.scale * kLog2E)),
                 round_to_bf16(Kv::key(a.kv, s, d, a.head_dim)));
@@ -465,21 +491,21 @@ AttendSums attend_segment(const AttendArgs& a, const float* q, size_t first, siz
   }
   Lanes l;
   for (size_t i = 0; i < kSegment; ++i) {
-    p[i] = kNative ? exp2_of(p[i] - sums.m) : exp_of(p[i] - sums.m);
+    p[i] = kIsNative<Dot> ? exp2_of(p[i] - sums.m) : exp_of(p[i] - sums.m);
     l.v[i % kLanes] = l.v[i % kLanes] + p[i];
   }
   sums.l = fold(l);
   for (size_t d = 0; d < a.head_dim; ++d) {
     float mix = 0;
-    if constexpr (kNative) {
-      TileSum dot;
+    if constexpr (kIsNative<Dot>) {
+      Dot dot;
       for (size_t i = 0; i < kSegment; ++i) {
         const size_t s = segment + i;
         const bool seen = first <= s && s < last;
         dot.add(seen ? round_to_bf16(p[i]) : 0,
                 seen ? round_to_bf16(Kv::value(a.kv, s, d, a.head_dim)) : 0);
       }
-      mix = dot.sum;
+      mix = dot.join();
     } else {
       for (size_t s = first; s < last; ++s)
         mix = std::fmaf(p[s - segment], Kv::value(a.kv, s, d, a.head_dim), mix);
@@ -489,9 +515,9 @@ AttendSums attend_segment(const AttendArgs& a, const float* q, size_t first, siz
   return sums;
 }
 
-template <bool kNative>
+template <class Dot>
 void merge(AttendSums& all, const AttendSums& segment) {
-  const auto power = [](float x) { return kNative ? exp2_of(x) : exp_of(x); };
+  const auto power = [](float x) { return kIsNative<Dot> ? exp2_of(x) : exp_of(x); };
   all.o.resize(segment.o.size(), 0.0f);
   const float most = std::fmax(all.m, segment.m), keep = power(all.m - most),
               take = power(segment.m - most);
@@ -515,7 +541,7 @@ AttendSums load_part(const float* part, size_t head_dim) {
   return {part[0], part[1], {part + kLanes, part + kLanes + head_dim}};
 }
 
-template <class Kv, bool kNative = false>
+template <class Kv, class Dot = void>
 void attend_row(const AttendArgs& a, size_t token, size_t head) {
   const float* q = a.q + token * a.q_stride + head * a.head_dim;
   const size_t position = a.first_position + token;
@@ -525,9 +551,9 @@ void attend_row(const AttendArgs& a, size_t token, size_t head) {
     const size_t first = std::max(i * kSegment, oldest),
                  last = std::min((i + 1) * kSegment, position + 1);
     if (!a.parts) {
-      merge<kNative>(all, attend_segment<Kv, kNative>(a, q, first, last));
+      merge<Dot>(all, attend_segment<Kv, Dot>(a, q, first, last));
     } else if (a.first_segment <= i && i < a.last_segment) {
-      store_part(attend_segment<Kv, kNative>(a, q, first, last),
+      store_part(attend_segment<Kv, Dot>(a, q, first, last),
                  a.parts + (i - a.first_segment) * a.parts_stride +
                      (token * a.n_heads + head) * attend_part_floats(a.head_dim));
     }
@@ -535,19 +561,19 @@ void attend_row(const AttendArgs& a, size_t token, size_t head) {
   if (!a.parts) finish(all, a.out + token * a.out_stride + head * a.head_dim);
 }
 
-template <class Kv, bool kNative = false>
+template <class Kv, class Dot = void>
 void attend(const AttendArgs& a) {
   for (size_t t = 0; t < a.n_tokens; ++t) {
-    for (size_t h = 0; h < a.n_heads; ++h) attend_row<Kv, kNative>(a, t, h);
+    for (size_t h = 0; h < a.n_heads; ++h) attend_row<Kv, Dot>(a, t, h);
   }
 }
 
-template <bool kNative>
+template <class Dot>
 void attend_merge(const AttendMergeArgs& a) {
   AttendSums all;
   if (!a.start) all = load_part(a.sum, a.head_dim);
   for (size_t s = 0; s < a.n_parts; ++s)
-    merge<kNative>(all, load_part(a.parts + s * a.parts_stride, a.head_dim));
+    merge<Dot>(all, load_part(a.parts + s * a.parts_stride, a.head_dim));
   store_part(all, a.sum);
   if (a.out) finish(all, a.out);
 }
@@ -597,7 +623,7 @@ constexpr Table kRefTable = {
              gemm_small<quant::BlockQ8_0>, gemm_large<quant::BlockQ4_K>,
              gemm_large<quant::BlockQ5_K>, gemm_large<quant::BlockQ6_K>},
     .attend = {attend<Plain<float>>, attend<Plain<Half>>, attend<Plain<BFloat16>>, attend<Q8>},
-    .attend_merge = attend_merge<false>,
+    .attend_merge = attend_merge<void>,
     .kv_append = {Plain<float>::append, Plain<Half>::append, Plain<BFloat16>::append, Q8::append},
     .quantize32 = quantize32,
     .quantize256 = quantize256,
@@ -608,9 +634,19 @@ constexpr Table kRefTable = {
 };
 
 namespace {
-constexpr Table native_table() {
+template <class Dot>
+constexpr Table with_native_attention() {
   Table table = kRefTable;
   table.numerics = Numerics::kNative;
+  const AttendFn attends[kNumKvFormats] = {attend<Plain<float>, Dot>, attend<Plain<Half>, Dot>,
+                                           attend<Plain<BFloat16>, Dot>, attend<Q8, Dot>};
+  for (int i = 0; i < kNumKvFormats; ++i) table.attend[i] = attends[i];
+  table.attend_merge = attend_merge<Dot>;
+  return table;
+}
+
+constexpr Table amx_table() {
+  Table table = with_native_attention<TileSum>();
   const GemmFn gemms[quant::kNumFormats] = {
       gemm_bf16<float>,
       gemm_bf16<Half>,
@@ -628,15 +664,12 @@ constexpr Table native_table() {
     table.gemm[i] = gemms[i];
     table.act_form[i] = ActForm::kBF16;
   }
-  const AttendFn attends[kNumKvFormats] = {attend<Plain<float>, true>, attend<Plain<Half>, true>,
-                                           attend<Plain<BFloat16>, true>, attend<Q8, true>};
-  for (int i = 0; i < kNumKvFormats; ++i) table.attend[i] = attends[i];
-  table.attend_merge = attend_merge<true>;
   table.round_bf16 = round_to_bf16;
   return table;
 }
 }  // namespace
 
-constinit const Table kRefNativeTable = native_table();
+constinit const Table kRefAmxTable = amx_table();
+constinit const Table kRefBf16Table = with_native_attention<DotSum>();
 
 }  // namespace hob::kernels

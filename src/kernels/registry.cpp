@@ -22,13 +22,23 @@ namespace hob::amx_bf16 {
 extern const kernels::Table kTable;
 }
 
-namespace hob::kernels {
-namespace {
-constexpr const Table* kCompiled[] = {&kRefTable, &avx2::kTable, &avx512::kTable, &amx::kTable,
-                                      &amx_bf16::kTable};
+namespace hob::avx512_bf16 {
+extern const kernels::Table kTable;
 }
 
+namespace hob::kernels {
+namespace {
+// The best of each numerics last.
+constexpr const Table* kCompiled[] = {&kRefTable,   &avx2::kTable,        &avx512::kTable,
+                                      &amx::kTable, &avx512_bf16::kTable, &amx_bf16::kTable};
+}  // namespace
+
 std::span<const Table* const> compiled() { return kCompiled; }
+
+const Table& oracle(const Table& table) {
+  if (table.numerics == Numerics::kPortable) return kRefTable;
+  return &table == &amx_bf16::kTable ? kRefAmxTable : kRefBf16Table;
+}
 
 bool runs_here(const Table& table) { return (table.needs & ~os::cpu_features()) == 0; }
 

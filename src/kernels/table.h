@@ -86,8 +86,8 @@ struct GemmArgs {
   std::byte* scratch = nullptr;  // gemm_scratch_bytes(K), aligned to 64, this thread's own
 };
 
-// Upper bound over formats and tables of what one gemm call needs: up to three times 16 rows unpacked,
-// and a copy of 16 as they were. Per 32 columns; body/gemm_int.inl proves it.
+// Upper bound over formats and tables of what one gemm call needs: up to three times 16 rows
+// unpacked, and a copy of 16 as they were. Per 32 columns; body/gemm_int.inl proves it.
 inline constexpr size_t kScratchPer32 = 2880;
 inline constexpr size_t kPartialSums = 512 * kLanes;  // floats: of 16 rows and some tokens
 constexpr size_t gemm_scratch_bytes(size_t K) {
@@ -160,12 +160,12 @@ struct AttendMergeArgs {
   float* out = nullptr;  // the row's result, if these were the last
 };
 
-// The native definition of AMX: q * (scale * log2 e), keys, p and values are rounded to bfloat16;
-// scores and o are sums of tile products, 32 dimensions and 32 positions at a time
-// (ARCHITECTURE.md), and powers are of two: 2^x = 2^floor(x) * (1 + linear r + square r^2 + cubic
-// r^3) by fma, r = x - floor(x). The coefficients are the best with the right values at 0 and 1:
-// relative error 1.03e-4, a fortieth of p's rounding. m is no less than the lowest float. A
-// bfloat16 cache may keep keys and values paired in its own way.
+// The native definitions: q * (scale * log2 e), keys, p and values are rounded to bfloat16; scores
+// and o are sums of tile products, 32 dimensions and 32 positions at a time, on AMX, and on AVX-512
+// of dot products of two (ARCHITECTURE.md). Powers are of two: 2^x = 2^floor(x) * (1 + linear r +
+// square r^2 + cubic r^3) by fma, r = x - floor(x). The coefficients are the best with the right
+// values at 0 and 1: relative error 1.03e-4, a fortieth of p's rounding. m is no less than the
+// lowest float. A bfloat16 cache may keep keys and values paired in its own way.
 inline constexpr float kLog2E = 1.44269504f;
 inline constexpr float kExp2Linear = 0.69542435f, kExp2Square = 0.22630769f,
                        kExp2Cubic = 0.07826796f;
@@ -249,8 +249,8 @@ struct Table {
 
 inline constexpr float kTinyBlock = 1e-30f;
 
-// The scalar definitions: the portable ones, and the native ones of AMX (products of bfloat16
-// tiles, for tests to compare with; nothing runs by it).
-extern const Table kRefTable, kRefNativeTable;
+// The scalar definitions: the portable ones, and, for tests to compare with, the native ones of AMX
+// (bfloat16 tiles) and of AVX-512 (attention by bfloat16 dot products).
+extern const Table kRefTable, kRefAmxTable, kRefBf16Table;
 
 }  // namespace hob::kernels

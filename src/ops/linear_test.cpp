@@ -238,9 +238,7 @@ TEST_F(Linear, NaNAndInfinityStayInTheirRow) {
       x[3 * K + 100] = bad;
       for (const kernels::Table* table : kernels::compiled()) {
         if (!kernels::runs_here(*table)) continue;
-        const kernels::Table& oracle = table->numerics == kernels::Numerics::kPortable
-                                           ? kernels::kRefTable
-                                           : kernels::kRefNativeTable;
+        const kernels::Table& oracle = kernels::oracle(*table);
         const auto want = run({{&w}}, good, M, K, 1, oracle)[0];
         const auto ref = run({{&w}}, x, M, K, 1, oracle)[0];
         const auto y = run({{&w}}, x, M, K, 2, *table)[0];

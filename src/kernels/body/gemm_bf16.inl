@@ -15,7 +15,6 @@ struct Bf16TileConfig {
 };
 
 constexpr size_t kTileTokens = 16;
-constexpr size_t kStep = 32;  // columns of one tile product
 
 // Tiles 0-3 are sums of two groups of tokens (0 1, 2 3) by two of rows (0 2, 1 3); 4-5 activations,
 // 6-7 weights. Fewer tokens than a tile holds take a smaller tile. (Attention uses them alike.)
@@ -32,17 +31,6 @@ inline void configure_bf16_tiles(size_t tokens) {
 struct alignas(64) WeightTile {
   Ints pairs[16];
 };
-
-// Lane r: the 16-bit pair (low[r], high[r]) rounded to bfloat16, nearest even, tiny ones to zero.
-inline Ints bf16_pairs(Floats low, Floats high) {
-  const __m512i interleave =
-      _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6,
-                       21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
-  const __m512bh words = _mm512_cvtne2ps_pbh(high.v, low.v);
-  __m512i bits;
-  __builtin_memcpy(&bits, &words, sizeof bits);
-  return {_mm512_permutexvar_epi16(interleave, bits)};
-}
 
 // The four weights in the bytes of each lane, without their bias, as floats. Up to five bits index
 // a table, for which the bits above need no masking.

@@ -24,7 +24,9 @@ using namespace hob::kernels;
 #include "kernels/body/rows.inl"
 #include "kernels/body/attend.inl"
 #include "kernels/body/probe.inl"
+#include "kernels/body/bf16.inl"
 #include "kernels/body/gemm_bf16.inl"
+#include "kernels/body/attend_pairs.inl"
 #include "kernels/body/attend_amx.inl"
 #define HOB_GEMM_INT gemm_int
 #define HOB_PROBES Probes{}
@@ -51,8 +53,9 @@ constexpr Table native_table() {
   Table table = make_table("amx", os::kAvx2 | os::kAvx512 | os::kAvx512Vnni | os::kAvx512Bf16 |
                                       os::kAmxInt8 | os::kAmxBf16);
   table.numerics = Numerics::kNative;
-  constexpr AttendFn kAttends[kNumKvFormats] = {attend_amx<KvF32>, attend_amx<KvF16>,
-                                                attend_amx<KvPaired>, attend_amx<KvQ8_0>};
+  constexpr AttendFn kAttends[kNumKvFormats] = {
+      attend_pairs<TileProducts, KvF32>, attend_pairs<TileProducts, KvF16>,
+      attend_pairs<TileProducts, KvPaired>, attend_pairs<TileProducts, KvQ8_0>};
   for (int i = 0; i < kNumKvFormats; ++i) table.attend[i] = kAttends[i];
   table.attend_merge = attend_merge<exp2_down>;
   table.kv_append[static_cast<int>(KvFormat::kBF16)] = KvPaired::append;
