@@ -79,10 +79,11 @@ Work generation_work(const ModelCost& cost, size_t steps, size_t depth, size_t s
 Rates rates_of(const engine::Peaks& peaks, double read_gbps, kernels::Numerics numerics) {
   if (numerics == kernels::Numerics::kNative && peaks.bf16_tiles > 0)
     return {read_gbps, peaks.bf16_tiles, peaks.bf16_tiles, peaks.bf16_tiles};
+  const bool dot_products = numerics == kernels::Numerics::kNative && peaks.bf16 > 0;
   return {.read_gbps = read_gbps,
           .quantised_gops = peaks.best_int8(),
           .floating_gflops = peaks.fp32,
-          .attention_gflops = peaks.fp32};
+          .attention_gflops = dot_products ? peaks.bf16 : peaks.fp32};
 }
 
 double reading_seconds(const Work& work, const Rates& rates) {

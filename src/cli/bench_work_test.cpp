@@ -72,7 +72,11 @@ TEST(BenchWork, LimitsFollowTheNumerics) {
   const Rates native = rates_of(peaks, 10, kernels::Numerics::kNative);
   EXPECT_EQ(native.quantised_gops, 64);
   EXPECT_EQ(native.floating_gflops, 64);
-  EXPECT_EQ(rates_of({.fp32 = 4, .int8 = 16}, 10, kernels::Numerics::kNative).quantised_gops, 16);
+  const Rates dots =
+      rates_of({.fp32 = 4, .bf16 = 8, .int8 = 16}, 10, kernels::Numerics::kNative);
+  EXPECT_EQ(dots.quantised_gops, 16);
+  EXPECT_EQ(dots.floating_gflops, 4);
+  EXPECT_EQ(dots.attention_gflops, 8);
 }
 
 TEST(BenchWork, SecondsAreWorkOverTheRateOfItsKind) {
