@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <system_error>
 
+#include "base/check.h"
 #include "kernels/registry.h"
 #include "os/cpu.h"
 
@@ -101,9 +103,10 @@ Result<> Engine::run(std::span<const Slice> slices, std::vector<float>& logits) 
   for (const Slice& slice : slices) {
     for (size_t first = 0; first < slice.tokens.size();) {
       const size_t count = std::min(slice.tokens.size() - first, chunk_ - rows);
-      const bool ends = first + count == slice.tokens.size();
-      const Logits wanted = slice.logits == Logits::kLast && !ends ? Logits::kNone : slice.logits;
-      pieces.push_back({slice.sequence, slice.tokens.subspan(first, count), wanted});
+      const size_t behind = slice.tokens.size() - first - count;  // rows of later pieces
+      const size_t last = slice.last > behind ? std::min(slice.last - behind, count) : 0;
+      const Logits wanted = slice.logits == Logits::kLast && last == 0 ? Logits::kNone : slice.logits;
+      pieces.push_back({slice.sequence, slice.tokens.subspan(first, count), wanted, last});
       first += count;
       rows += count;
       if (rows == chunk_) {
@@ -129,7 +132,7 @@ void Engine::run_chunk(std::span<const Slice> pieces, std::vector<float>& logits
     piece.sequence->tokens_.insert(piece.sequence->tokens_.end(), piece.tokens.begin(),
                                    piece.tokens.end());
     const size_t unwanted = piece.logits == Logits::kNone   ? rows.rows
-                            : piece.logits == Logits::kLast ? rows.rows - 1
+                            : piece.logits == Logits::kLast ? rows.rows - piece.last
                                                             : 0;
     for (size_t r = unwanted; r < rows.rows; ++r) wanted.push_back(rows.first_row + r);
   }
@@ -165,6 +168,61 @@ Result<bool> Engine::prefill(Sequence& sequence, std::span<const Token> prompt,
   return true;
 }
 
+// The constraint of a reply, or none.
+class ConstrainedReply {
+ public:
+  explicit ConstrainedReply(const Request& request)
+      : constraint_(request.constraint), forces_(constraint_ && !looks_at_logits(request)) {}
+
+  // Null: every token.
+  Result<const TokenMask*> allowed() {
+    if (!constraint_) return nullptr;
+    const Timer timer(seconds_);
+    if (!mask_) {
+      HOB_TRY(mask_, constraint_->mask());
+    }
+    return mask_;
+  }
+
+  // The only token that may come next, where sampling it would change nothing else.
+  Result<std::optional<Token>> forced() {
+    if (!forces_) return std::nullopt;
+    HOB_TRY(const TokenMask* mask, allowed());
+    return mask->only();
+  }
+
+  Result<> accept(Token token) {
+    if (!constraint_) return {};
+    const Timer timer(seconds_);
+    mask_ = nullptr;
+    return constraint_->accept(token);
+  }
+
+  bool must_end() const { return constraint_ && constraint_->must_end(); }
+  bool may_end() const { return !constraint_ || constraint_->may_end(); }
+  double seconds() const { return seconds_; }
+
+ private:
+  struct Timer {
+    explicit Timer(double& sum) : sum(sum) {}
+    ~Timer() { sum += seconds_since(started); }
+    double& sum;
+    std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
+  };
+
+  // Where log-probabilities are wanted, mirostat learns from every token, or a bias may forbid the
+  // only token left, a forced token is sampled like any other.
+  static bool looks_at_logits(const Request& request) {
+    return request.alternatives != kNoLogprobs || request.sampler.mirostat != 0 ||
+           !request.sampler.logit_bias.empty();
+  }
+
+  Constraint* constraint_;
+  bool forces_;
+  const TokenMask* mask_ = nullptr;  // of the next position, once asked for
+  double seconds_ = 0;
+};
+
 // A reply on its way.
 struct Engine::Step {
   Sequence& sequence;
@@ -174,21 +232,27 @@ struct Engine::Step {
   std::span<const float> row;  // of them, the one behind the sequence's last token
 };
 
-Result<> Engine::step(Step& s, Token token, size_t most_drafts) {
+Result<> Engine::step(Step& s, std::span<const Token> reply, size_t most_drafts) {
   const size_t vocabulary = model_->spec.vocabulary;
-  const bool ran_already = s.speculation.accept(token);
-  if (ran_already) {
+  std::vector<Token> tokens;  // those that have not run
+  for (const Token token : reply) {
+    const bool ran_already = s.speculation.accept(token);
+    if (!ran_already) {
+      tokens.push_back(token);
+      continue;
+    }
+    HOB_CHECK(tokens.empty(), "a draft came true behind a token that was none");
     s.sequence.tokens_.push_back(token);
     s.row = {s.row.data() + vocabulary, vocabulary};
-    return {};
   }
+  if (tokens.empty()) return {};
+  const bool single = tokens.size() == 1;
   const auto drafts = s.speculation.drafts(most_drafts);
-  std::vector<Token> tokens = {token};
   tokens.insert(tokens.end(), drafts.begin(), drafts.end());
-  const Slice slice{&s.sequence, tokens, Logits::kAll};
+  const Slice slice{&s.sequence, tokens, Logits::kLast, 1 + drafts.size()};
   const double started = s.clock();
   HOB_TRY_VOID(run({&slice, 1}, s.logits));
-  step_costs_.ran(tokens.size(), s.clock() - started);
+  if (single) step_costs_.ran(tokens.size(), s.clock() - started);
   // The cache keeps the drafts' keys and values; a token that is not the drafted one overwrites.
   s.sequence.truncate(s.sequence.tokens().size() - drafts.size());
   s.row = std::span(s.logits).first(vocabulary);
@@ -221,12 +285,14 @@ Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
   HOB_TRY(const bool filled, prefill(sequence, request.prompt, cancelled, at.logits));
   if (!filled) {
     result.finish = Finish::kStopped;
+    result.obeys = !request.constraint || request.constraint->may_end();
     return result;
   }
   result.prompt_seconds = seconds_since(started);
 
   at.row = at.logits;
   Sampler sampler(request.sampler, model_->spec.vocabulary);
+  ConstrainedReply constraint(request);
   const auto reply_started = std::chrono::steady_clock::now();
   result.finish = Finish::kLength;
   while (result.reply_tokens < request.max_tokens) {
@@ -234,29 +300,50 @@ Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
       result.finish = Finish::kStopped;
       break;
     }
-    HOB_TRY(const Sampled sampled, sampler.sample(at.row, sequence.tokens(), request.alternatives));
-    if (std::find(request.end_tokens.begin(), request.end_tokens.end(), sampled.token) !=
-        request.end_tokens.end()) {
-      result.finish = Finish::kEnd;
+    HOB_TRY(const TokenMask* allowed, constraint.allowed());
+    HOB_TRY(const Sampled sampled,
+            sampler.sample(at.row, sequence.tokens(), request.alternatives, allowed));
+    // The sampled token, and those behind it that the constraint leaves no choice about: they run
+    // in one go.
+    std::vector<Token> tokens;
+    std::optional<Finish> finish;
+    for (Sampled next = sampled;;) {
+      if (std::find(request.end_tokens.begin(), request.end_tokens.end(), next.token) !=
+          request.end_tokens.end()) {
+        finish = Finish::kEnd;
+        break;
+      }
+      ++result.reply_tokens;
+      tokens.push_back(next.token);
+      HOB_TRY_VOID(constraint.accept(next.token));
+      if (!on_token(next)) {
+        finish = Finish::kStopped;
+      } else if (constraint.must_end()) {
+        finish = Finish::kEnd;
+      } else if (result.reply_tokens == request.max_tokens) {
+        finish = Finish::kLength;
+      } else if (sequence.tokens().size() + tokens.size() > context_) {
+        finish = Finish::kContextFull;
+      }
+      if (finish) break;
+      HOB_TRY(const auto forced, constraint.forced());
+      if (!forced || cancelled()) break;
+      next = {.token = *forced};
+    }
+    if (!tokens.empty()) result.forced_tokens += tokens.size() - 1;
+    if (finish) {
+      result.finish = *finish;
       break;
     }
-    ++result.reply_tokens;
-    if (!on_token(sampled)) {
-      result.finish = Finish::kStopped;
-      break;
-    }
-    if (result.reply_tokens == request.max_tokens) break;
-    if (sequence.tokens().size() == context_) {
-      result.finish = Finish::kContextFull;
-      break;
-    }
-    const size_t room = context_ - sequence.tokens().size();
+    const size_t room = context_ - sequence.tokens().size() - tokens.size();
     const size_t wanted = request.max_tokens - result.reply_tokens;
-    HOB_TRY_VOID(step(at, sampled.token, std::min(room, wanted) - 1));
+    HOB_TRY_VOID(step(at, tokens, std::min(room, wanted - 1)));
   }
   result.reply_seconds = seconds_since(reply_started);
   result.drafted_tokens = at.speculation.drafted();
   result.accepted_tokens = at.speculation.accepted();
+  result.obeys = constraint.may_end();
+  result.mask_seconds = constraint.seconds();
   return result;
 }
 
