@@ -8,7 +8,7 @@
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use llguidance::api::{GrammarWithLexer, ParserLimits, TopLevelGrammar};
+use llguidance::api::{GrammarWithLexer, ParserLimits, StopReason, TopLevelGrammar};
 use llguidance::earley::SlicedBiasComputer;
 use llguidance::toktrie::{
     InferenceCapabilities, TokEnv, TokRxInfo, TokTrie, TokenId, TokenizerEnv,
@@ -22,6 +22,12 @@ const SOURCE_LIMIT: usize = 1 << 20;
 
 /// Between two tokens of JSON. A model in doubt repeats white space without end, so there is an end.
 const JSON_WHITESPACE: &str = r"[\x20\x0A\x0D\x09]{1,64}";
+
+/// A string can be written in one way only: with \uXXXX too, a member's name could be spelled past the schema of this name.
+const JSON_ESCAPES: &str = "nrbtf\\\"";
+
+/// Characters of an error: some quote the source.
+const MESSAGE_LIMIT: usize = 300;
 
 pub type Tokenize =
     extern "C" fn(*mut c_void, *const u8, usize, *mut TokenId, usize) -> usize;
@@ -71,7 +77,7 @@ pub struct TokenTable {
 impl TokenTable {
     /// `tokens` are the bytes of each; control tokens have none. `end_tokens`, at least one, end a reply.
     pub fn new(
-        tokens: &[Vec<u8>],
+        tokens: Vec<Vec<u8>>,
         end_tokens: &[TokenId],
         tokenizer: Tokenizer,
     ) -> Result<TokenTable, String> {
@@ -82,7 +88,15 @@ impl TokenTable {
             return Err("a token that ends replies is outside the vocabulary".into());
         }
         let size = u32::try_from(tokens.len()).map_err(|e| e.to_string())?;
-        let trie = TokTrie::from(&TokRxInfo::new(size, end), tokens).with_eos_tokens(end_tokens);
+        // llguidance takes a first byte of 0xff for the mark of a special token; text has no such byte.
+        let tokens: Vec<Vec<u8>> = tokens
+            .into_iter()
+            .map(|token| match token.first() {
+                Some(&TokTrie::SPECIAL_TOKEN_MARKER) => Vec::new(),
+                _ => token,
+            })
+            .collect();
+        let trie = TokTrie::from(&TokRxInfo::new(size, end), &tokens).with_eos_tokens(end_tokens);
         let environment: TokEnv = Arc::new(Environment { trie, tokenizer });
         let mut factory = ParserFactory::new(
             &environment,
@@ -173,14 +187,11 @@ impl Constraint {
 }
 
 fn schema_grammar(source: &str) -> Result<GrammarWithLexer, String> {
-    let mut schema: serde_json::Value =
-        serde_json::from_str(source).map_err(|e| format!("not JSON: {e}"))?;
-    schema::refuse_unenforceable(&schema)?;
-    if schema == serde_json::Value::Bool(true) {
-        schema = serde_json::json!({});
-    }
+    let schema = serde_json::from_str(source).map_err(|e| format!("not JSON: {e}"))?;
+    let mut schema = schema::prepare(schema)?;
     JsonCompileOptions {
         whitespace_pattern: Some(JSON_WHITESPACE.into()),
+        json_allowed_escapes: Some(JSON_ESCAPES.into()),
         ..JsonCompileOptions::default()
     }
     .apply_to(&mut schema);
@@ -207,5 +218,11 @@ fn describe(error: anyhow::Error) -> String {
     if text.starts_with("oneOf constraints are not supported") {
         return "cannot be enforced: 'oneOf' whose alternatives may hold together".into();
     }
-    text
+    if text == StopReason::NoExtensionBias.to_string() {
+        return "no text obeys it, or goes on from here".into();
+    }
+    match text.char_indices().nth(MESSAGE_LIMIT) {
+        Some((end, _)) => format!("{} ...", &text[..end]),
+        None => text,
+    }
 }

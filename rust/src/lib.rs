@@ -5,8 +5,10 @@
 //! constraints mean in `constraint`.
 
 mod constraint;
+mod formats;
 mod gbnf;
 mod json;
+mod pattern;
 mod python;
 mod schema;
 mod template;
@@ -165,7 +167,7 @@ pub unsafe extern "C" fn hob_token_table_new(
         tokenize,
         context: context as usize,
     };
-    boxed(contained(|| TokenTable::new(&tokens, end_tokens, tokenizer)), error)
+    boxed(contained(|| TokenTable::new(tokens, end_tokens, tokenizer)), error)
 }
 
 /// # Safety

@@ -12,6 +12,8 @@ constexpr Command kCommands[] = {
      "hob -m qwen -s 'Answer in French' 'What is the capital of Italy?'\n"
      "cat notes.txt | hob 'Summarise this in one sentence'\n"
      "hob -o temperature 0 -n 100 --seed 7 'A haiku about rain'\n"
+     "hob --schema 'name, legs int, tame bool' 'Invent a beast'\n"
+     "hob --regex '(yes|no)' 'Is Rome in Italy?'\n"
      "hob --json --logprobs 3 -n 5 'The sky is'",
      define_prompt},
     {"chat", "Talk with a model in the terminal",
@@ -48,6 +50,12 @@ constexpr Command kCommands[] = {
      "hob template render -m qwen --no-generation-prompt < conversation.json\n"
      "hob template render -m chatml.jinja < conversation.json",
      define_template_render},
+    {"schemas dsl", "Show the JSON schema that fields in the short notation make",
+     "A field is a name, then int, float, bool or str (the default), then a colon and a "
+     "description.",
+     "hob schemas dsl 'name, age int, bio: one short sentence'\n"
+     "hob schemas dsl --multi 'title, year int'",
+     define_schemas_dsl},
     {"perplexity", "Measure how well a model predicts a text",
      "The text is cut into chunks of --context tokens; in each, the second half is predicted from "
      "what\n"
