@@ -6,7 +6,13 @@
 /// WhiteSpace and LineTerminator of ECMA-262, inside a class.
 const SPACE: &str = r"\t\n\x0B\x0C\r\x20\xA0\x{1680}\x{2000}-\x{200A}\x{2028}\x{2029}\x{202F}\x{205F}\x{3000}\x{FEFF}";
 
+/// Control characters that JSON can only write as \uXXXX, which replies do not (see JSON_ESCAPES in constraint.rs).
+pub fn is_unwritable(c: char) -> bool {
+    c.is_ascii_control() && !matches!(c, '\u{8}' | '\u{c}' | '\n' | '\r' | '\t')
+}
+
 pub fn from_ecmascript(pattern: &str) -> Result<String, String> {
+    refuse_unwritable(pattern)?;
     let mut out = String::new();
     let mut in_class = false;
     let mut chars = pattern.chars().peekable();
@@ -20,10 +26,7 @@ pub fn from_ecmascript(pattern: &str) -> Result<String, String> {
                     's' => out.push_str(&format!("[{SPACE}]")),
                     'S' => out.push_str(&format!("[^{SPACE}]")),
                     'b' if in_class => out.push_str(r"\x08"),
-                    '0' if !chars.peek().is_some_and(char::is_ascii_digit) => {
-                        out.push_str(r"\x00")
-                    }
-                    'd' | 'D' | 'w' | 'W' | 'n' | 'r' | 't' | 'v' | 'f' | 'x' | 'u' | 'p' | 'P'
+                    'd' | 'D' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'x' | 'u' | 'p' | 'P'
                     | 'b' | 'B' => out.extend(['\\', escaped]),
                     _ if escaped.is_ascii_punctuation() => out.extend(['\\', escaped]),
                     _ => return Err(format!("the escape \\{escaped}")),
@@ -62,4 +65,30 @@ pub fn from_ecmascript(pattern: &str) -> Result<String, String> {
         }
     }
     Ok(out)
+}
+
+/// As the only character in its place such a one would be left out, and the rest taken for a match. Ranges may hold them.
+fn refuse_unwritable(pattern: &str) -> Result<(), String> {
+    let refused = || Err("a control character".to_string());
+    if pattern.chars().any(is_unwritable) {
+        return refused();
+    }
+    for (at, _) in pattern.match_indices('\\') {
+        let rest = &pattern[at + 1..];
+        let digits = match rest.chars().next() {
+            Some('x') => rest.get(1..3),
+            Some('u') => rest.get(1..5),
+            Some('0' | 'v') => return refused(),
+            _ => None,
+        };
+        let Some(code) = digits.and_then(|hex| u32::from_str_radix(hex, 16).ok()) else {
+            continue;
+        };
+        let in_range = rest[1 + digits.map_or(0, str::len)..].starts_with('-')
+            || pattern[..at].ends_with('-');
+        if !in_range && char::from_u32(code).is_some_and(is_unwritable) {
+            return refused();
+        }
+    }
+    Ok(())
 }

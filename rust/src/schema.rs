@@ -75,6 +75,16 @@ impl Walk {
             }
         }
         check_least_members(schema)?;
+        for keyword in ["const", "enum", "required"] {
+            if schema.get(keyword).is_some_and(|value| !is_writable(value)) {
+                return Err(unwritable(keyword));
+            }
+        }
+        if let Some(Value::Object(members)) = schema.get("properties") {
+            if members.keys().any(|name| name.contains(pattern::is_unwritable)) {
+                return Err(unwritable("properties"));
+            }
+        }
         write_patterns(schema)?;
         self.inner_schemas(schema, place)
     }
@@ -140,6 +150,21 @@ fn is_exact(value: &Value) -> bool {
         Value::Object(map) => map.values().all(is_exact),
         _ => true,
     }
+}
+
+fn is_writable(value: &Value) -> bool {
+    match value {
+        Value::String(text) => !text.contains(pattern::is_unwritable),
+        Value::Array(items) => items.iter().all(is_writable),
+        Value::Object(map) => map
+            .iter()
+            .all(|(name, value)| !name.contains(pattern::is_unwritable) && is_writable(value)),
+        _ => true,
+    }
+}
+
+fn unwritable(keyword: &str) -> String {
+    format!("cannot be enforced: '{keyword}' with a control character")
 }
 
 /// `pattern`, `patternProperties` and `format` as patterns that llguidance means as the schema does.

@@ -4,7 +4,9 @@
 //
 // A value can be written in several ways: with or without spaces, 1 or 1.0, members in any order. A
 // reply needs only one of them, so valid means that some spelling is accepted (members come in the
-// schema's order), and invalid that none is.
+// schema's order), and invalid that none is. What hob never writes though it is valid is counted by
+// itself, file by file: leap seconds outside UTC, control characters that only \\uXXXX can spell, and
+// what a `format` does not allow (the draft would only annotate it).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -149,44 +151,70 @@ bool accepts(const Vocabulary& vocabulary, const std::string& schema, const Json
 }
 
 struct Score {
-  int schemas = 0, refused = 0, accepted_valid = 0, refused_invalid = 0, wrong = 0;
+  int schemas = 0, refused = 0, accepted = 0, rejected = 0, unwritten = 0;
+  void operator+=(const Score& other) {
+    schemas += other.schemas;
+    refused += other.refused;
+    accepted += other.accepted;
+    rejected += other.rejected;
+    unwritten += other.unwritten;
+  }
 };
+
+// Valid values that are never written, by file of the suite.
+const std::map<std::string, int> kUnwritten = {{"format", 9},
+                                               {"optional/ecmascript-regex", 2},
+                                               {"optional/format/date-time", 1},
+                                               {"optional/format/time", 4}};
+
+std::string row(std::string_view name, const Score& s) {
+  return fmt::format("| {} | {} | {} | {} | {} | {} |", name, s.schemas, s.refused, s.accepted,
+                     s.rejected, s.unwritten);
+}
+
+Score run_group(const Vocabulary& vocabulary, const Json& group) {
+  const auto file = group["file"].get<std::string>();
+  const std::string schema = group["schema"].dump();
+  Score score{.schemas = 1};
+  if (!vocabulary.compile(schema)) {
+    score.refused = 1;
+    return score;
+  }
+  for (const Json& test : group["tests"]) {
+    const bool valid = test[2], accepted = accepts(vocabulary, schema, test[1]);
+    if (valid && !accepted && kUnwritten.contains(file)) {
+      ++score.unwritten;
+      continue;
+    }
+    EXPECT_EQ(accepted, valid) << file << ": " << group["group"] << ": " << test[0] << "\n  schema "
+                               << schema << "\n  value " << test[1].dump();
+    ++(valid ? score.accepted : score.rejected);
+  }
+  return score;
+}
 
 TEST(ConstraintSuite, NothingIsWrong) {
   const Vocabulary vocabulary;
   std::ifstream in(HOB_SOURCE_DIR "/tests/data/json_schema_suite.json");
   const Json suite = Json::parse(in);
-  std::map<std::string, Score> scores;
-  std::map<std::string, int> reasons;
+  std::map<std::string, Score> files;
   for (const Json& group : suite["groups"]) {
-    const auto file = group["file"].get<std::string>();
-    const std::string schema = group["schema"].dump();
-    Score& score = scores[file];
-    ++score.schemas;
-    const auto compiled = vocabulary.compile(schema);
-    if (!compiled) {
-      ++score.refused;
-      ++reasons[compiled.error().message];
-      continue;
-    }
-    for (const Json& test : group["tests"]) {
-      const bool valid = test[2];
-      const bool accepted = accepts(vocabulary, schema, test[1]);
-      if (accepted != valid) {
-        ++score.wrong;
-        ADD_FAILURE() << file << ": " << group["group"] << ": " << test[0] << "\n  schema "
-                      << schema << "\n  " << (valid ? "valid, refused: " : "invalid, accepted: ")
-                      << test[1].dump();
-      } else {
-        ++(valid ? score.accepted_valid : score.refused_invalid);
-      }
-    }
+    files[group["file"].get<std::string>()] += run_group(vocabulary, group);
   }
-  for (const auto& [file, s] : scores) {
-    fmt::print("{:40} {:4} {:4} {:4} {:4} {:4}\n", file, s.schemas, s.refused, s.accepted_valid,
-               s.refused_invalid, s.wrong);
+  std::string table;
+  Score required, optional;
+  for (const auto& [file, score] : files) {
+    (file.starts_with("optional/") ? optional : required) += score;
+    table += row(file, score) + "\n";
+    const auto unwritten = kUnwritten.find(file);
+    EXPECT_EQ(score.unwritten, unwritten == kUnwritten.end() ? 0 : unwritten->second) << file;
   }
-  for (const auto& [reason, count] : reasons) fmt::print("{:4} {}\n", count, reason);
+  // The figures of the page are these.
+  std::ifstream page_file(HOB_SOURCE_DIR "/docs/constraints.md");
+  const std::string page(std::istreambuf_iterator<char>(page_file), {});
+  for (const auto& total : {row("required", required), row("optional", optional)}) {
+    EXPECT_NE(page.find(total), page.npos) << total << "\n" << table;
+  }
 }
 
 }  // namespace
