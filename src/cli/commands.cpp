@@ -23,11 +23,20 @@ constexpr Command kCommands[] = {
      "hob chat -m qwen -s 'You review C++ code'\n"
      "hob chat -o temperature 0.2 --context 4096",
      define_chat},
-    {"models", "List the models on this machine", "",
+    {"models", "List the models on this machine",
+     "Those of hob, and what Hugging Face's tools, Ollama and LM Studio have fetched.",
      "hob models\n"
      "hob models qwen\n"
      "hob models --json",
      define_models},
+    {"pull", "Fetch a model from the Hugging Face hub",
+     "Without FILE: the repository's only GGUF file, or of several the one in Q4_K_M. An "
+     "interrupted\n"
+     "download goes on where it stopped. HF_ENDPOINT names another hub, HF_TOKEN says who asks.",
+     "hob pull unsloth/SmolLM2-135M-Instruct-GGUF:Q8_0\n"
+     "hob pull Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF\n"
+     "hob pull org/name:model-q6_k.gguf --parallel 2",
+     define_pull},
     {"inspect", "Show what a model file is and what it needs", "",
      "hob inspect smollm2\n"
      "hob inspect model.gguf --tensors\n"
