@@ -15,9 +15,9 @@
 namespace hob::chat {
 namespace {
 
-using ::testing::HasSubstr;
 using engine::ConstraintKind;
 using engine::Finish;
+using ::testing::HasSubstr;
 using Json = nlohmann::ordered_json;
 
 constexpr const char* kBeast =

@@ -1,5 +1,7 @@
 #include "cli/constraint_flags.h"
 
+#include <algorithm>
+
 #include "os/file.h"
 #include "text/schema_dsl.h"
 
@@ -22,26 +24,30 @@ Result<std::string> text_or_file(const std::string& argument) {
 
 }  // namespace
 
-Result<ordered_json> resolve_schema(const std::string& text, const StoredSchemas& stored) {
+Result<ResolvedSchema> resolve_schema(const std::string& text, const StoredSchemas& stored) {
+  constexpr const char* kSpace = " \t\r\n";
   if (text.starts_with("t:")) {
     return fail(ErrorKind::kUnsupported, "--schema '{}': schemas of templates are not supported",
                 text);
   }
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  if (begin != text.npos && text[begin] == '{') {
-    if (auto schema = ordered_json::parse(text, nullptr, false); !schema.is_discarded())
-      return schema;
+  const size_t begin = std::min(text.find_first_not_of(kSpace), text.size());
+  const std::string inner = text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
+  if (inner.starts_with('{')) {
+    auto schema = ordered_json::parse(inner, nullptr, false);
+    if (!schema.is_discarded()) return ResolvedSchema{std::move(schema)};
   }
-  const std::string inner = begin == text.npos ? "" : text.substr(begin);
-  if (inner.substr(0, inner.find_last_not_of(" \t\r\n") + 1).find_first_of(" ,\n") != inner.npos) {
-    return text::schema_from_dsl(text);
+  if (inner.find_first_of(" ,\n") != inner.npos) {
+    HOB_TRY(auto schema, text::schema_from_dsl(text));
+    return ResolvedSchema{std::move(schema), true};
   }
   if (os::file_exists(text)) {
     HOB_TRY(const std::string content, os::read_file(text));
-    return parse_schema(content, text);
+    HOB_TRY(auto schema, parse_schema(content, text));
+    return ResolvedSchema{std::move(schema)};
   }
-  if (stored) {
-    if (const auto content = stored(text)) return parse_schema(*content, "schema " + text);
+  if (const auto content = stored ? stored(text) : std::nullopt) {
+    HOB_TRY(auto schema, parse_schema(*content, "schema " + text));
+    return ResolvedSchema{std::move(schema)};
   }
   return fail(ErrorKind::kNotFound,
               "Invalid schema: '{}' is neither JSON nor a list of fields, and no file or stored "
@@ -67,8 +73,8 @@ void ConstraintFlags::declare(CLI::App& app) {
 Result<std::optional<chat::ConstraintText>> ConstraintFlags::constraint(
     const StoredSchemas& stored) const {
   using engine::ConstraintKind;
-  const int given = schema.has_value() + schema_multi.has_value() + regex.has_value() +
-                    grammar.has_value();
+  const int given =
+      schema.has_value() + schema_multi.has_value() + regex.has_value() + grammar.has_value();
   if (given == 0) return std::nullopt;
   if (given > 1) {
     return fail(ErrorKind::kInvalid,
@@ -80,10 +86,15 @@ Result<std::optional<chat::ConstraintText>> ConstraintFlags::constraint(
     return chat::ConstraintText{ConstraintKind::kGrammar, "--grammar", std::move(text)};
   }
   HOB_TRY(auto resolved, resolve_schema(schema ? *schema : *schema_multi, stored));
-  if (schema_multi) resolved = text::schema_of_many(std::move(resolved));
+  // Who lists fields wants these and no others; a schema says itself whether there may be more.
+  if (resolved.from_fields) resolved.schema["additionalProperties"] = false;
+  if (schema_multi) {
+    resolved.schema = text::schema_of_many(std::move(resolved.schema));
+    resolved.schema["additionalProperties"] = false;
+  }
   return chat::ConstraintText{
       ConstraintKind::kJsonSchema, schema ? "--schema" : "--schema-multi",
-      resolved.dump(-1, ' ', false, ordered_json::error_handler_t::replace)};
+      resolved.schema.dump(-1, ' ', false, ordered_json::error_handler_t::replace)};
 }
 
 }  // namespace hob::cli

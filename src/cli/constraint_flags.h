@@ -15,9 +15,14 @@ namespace hob::cli {
 // The text of the stored schema with this id, or nothing. Empty where nothing is stored.
 using StoredSchemas = std::function<std::optional<std::string>(const std::string& id)>;
 
+struct ResolvedSchema {
+  nlohmann::ordered_json schema;
+  bool from_fields = false;  // written in the short notation
+};
+
 // The schema that a person means by `text`, as llm reads it: JSON, the short notation
 // (text/schema_dsl.h), a file, or the id of a stored schema.
-Result<nlohmann::ordered_json> resolve_schema(const std::string& text, const StoredSchemas& stored);
+Result<ResolvedSchema> resolve_schema(const std::string& text, const StoredSchemas& stored);
 
 struct ConstraintFlags {
   std::optional<std::string> schema, schema_multi, regex, grammar;

@@ -102,6 +102,11 @@ ordered_json report(const PromptFlags& flags, const std::string& prompt,
        static_cast<double>(usage.prompt_tokens - usage.cached_tokens) / usage.prompt_seconds},
       {"reply_tokens_per_second", static_cast<double>(usage.reply_tokens) / usage.reply_seconds},
   };
+  if (options.constraint) {
+    object["obeys"] = reply.obeys;
+    object["forced_tokens"] = usage.forced_tokens;
+    object["constraint_seconds"] = usage.mask_seconds;
+  }
   if (flags.logprobs) object["tokens"] = tokens_json(model.tokenizer(), reply);
   return ordered_json::array({object});
 }

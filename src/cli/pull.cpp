@@ -22,7 +22,8 @@ struct PullFlags {
 std::string progress_line(const hub::PullProgress& p) {
   std::string line = fmt::format("{} of {}", bytes_text(p.done), bytes_text(p.total));
   if (p.total > 0)
-    line += fmt::format(", {:.0f} %", 100 * static_cast<double>(p.done) / static_cast<double>(p.total));
+    line +=
+        fmt::format(", {:.0f} %", 100 * static_cast<double>(p.done) / static_cast<double>(p.total));
   if (p.bytes_per_second > 0) {
     line += fmt::format(", {}/s, {} left", bytes_text(static_cast<uint64_t>(p.bytes_per_second)),
                         seconds_text(p.seconds_left));
@@ -76,7 +77,8 @@ Result<> pull_files(Io& io, const PullFlags& flags) {
   }
   for (const std::string& path : pulled->paths) {
     io.print("{}\n", path);
-    if (path.ends_with(".gguf")) io.note(fmt::format("Use it with -m {}\n", model_name(options.folder, path)));
+    if (path.ends_with(".gguf"))
+      io.note(fmt::format("Use it with -m {}\n", model_name(options.folder, path)));
   }
   return {};
 }

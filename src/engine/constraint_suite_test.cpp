@@ -5,8 +5,8 @@
 // A value can be written in several ways: with or without spaces, 1 or 1.0, members in any order. A
 // reply needs only one of them, so valid means that some spelling is accepted (members come in the
 // schema's order), and invalid that none is. What hob never writes though it is valid is counted by
-// itself, file by file: leap seconds outside UTC, control characters that only \\uXXXX can spell, and
-// what a `format` does not allow (the draft would only annotate it).
+// itself, file by file: leap seconds outside UTC, control characters that only \\uXXXX can spell,
+// and what a `format` does not allow (the draft would only annotate it).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -27,8 +27,9 @@ class Vocabulary {
  public:
   Vocabulary() {
     for (int c = 0; c < 256; ++c) words_.emplace_back(1, static_cast<char>(c));
-    for (const char* pair : {"{\"", "\":", "\",", "\"}", ": ", ", ", "fo", "oo", "ba", "ar", "12",
-                             "1.", ".0", "[1", "[]", "{}", "tr", "ue", "nu", "ll", "e+", "\\u"}) {
+    for (const char* pair :
+         {"{\"", "\":", "\",", "\"}", ": ", ", ", "fo", "oo", "ba", "ar", "12",
+          "1.",  ".0",  "[1",  "[]",  "{}", "tr", "ue", "nu", "ll", "e+", "\\u"}) {
       words_.emplace_back(pair);
     }
     end_ = static_cast<Token>(words_.size());

@@ -107,7 +107,8 @@ TEST(Constraint, SchemasMeanWhatTheDraftSays) {
   EXPECT_TRUE(accepts(kSchema, R"({"type":"string","pattern":"^[[a&&b]$"})", R"("[")"));
   EXPECT_TRUE(accepts(kSchema, R"({"type":"string","pattern":"^[\\w.-]+$"})", R"("a.-_9")"));
   EXPECT_FALSE(accepts(kSchema, R"({"patternProperties":{"^.$":{"type":"null"}},
-                                    "additionalProperties":false})", R"({"\r":null})"));
+                                    "additionalProperties":false})",
+                       R"({"\r":null})"));
 }
 
 TEST(Constraint, RefusalsNameTheKeyword) {
@@ -162,7 +163,8 @@ TEST(Constraint, ASchemaCannotSetTheCompilersOptions) {
 }
 
 TEST(Constraint, Lark) {
-  const char* sums = "start: sum\nsum: NUMBER | sum \"+\" NUMBER | \"(\" sum \")\"\nNUMBER: /[0-9]+/";
+  const char* sums =
+      "start: sum\nsum: NUMBER | sum \"+\" NUMBER | \"(\" sum \")\"\nNUMBER: /[0-9]+/";
   EXPECT_TRUE(accepts(kGrammar, sums, "(1+22)+3"));
   EXPECT_FALSE(accepts(kGrammar, sums, "(1+22"));
   EXPECT_FALSE(accepts(kGrammar, sums, "1+"));
@@ -203,7 +205,8 @@ ws ::= | " " | "\n" [ \t]{0,20}
 }
 
 TEST(Constraint, GbnfErrorsNameLineAndRule) {
-  EXPECT_THAT(refusal(kGrammar, "root ::= \"a\"\nb ::= <[12]>"), HasSubstr("line 2: tokens by name"));
+  EXPECT_THAT(refusal(kGrammar, "root ::= \"a\"\nb ::= <[12]>"),
+              HasSubstr("line 2: tokens by name"));
   EXPECT_THAT(refusal(kGrammar, "rot ::= \"a\""), HasSubstr("no rule 'root'"));
   EXPECT_THAT(refusal(kGrammar, "root ::= b"), HasSubstr("'b', which is not defined"));
   EXPECT_THAT(refusal(kGrammar, "root ::= \"a"), HasSubstr("'\"' is missing"));
@@ -228,22 +231,27 @@ TEST(Constraint, HostileSourcesCostAnErrorOrLittleTime) {
   };
   std::string doubling = "root ::= r30\nr0 ::= \"a\"\n";
   for (int i = 1; i <= 30; ++i) doubling += fmt::format("r{} ::= r{} r{}\n", i, i - 1, i - 1);
-  std::string product = R"({"allOf":[)", refs = R"({"$ref":"#/$defs/a30","$defs":{"a0":{"type":"null"})";
+  std::string product = R"({"allOf":[)",
+              refs = R"({"$ref":"#/$defs/a30","$defs":{"a0":{"type":"null"})";
   for (int i = 0; i < 30; ++i) {
-    product += fmt::format(R"({}{{"anyOf":[{{"minimum":{}}},{{"maximum":{}}},{{"multipleOf":{}}}]}})",
-                           i ? "," : "", i, 100 - i, i + 2);
+    product +=
+        fmt::format(R"({}{{"anyOf":[{{"minimum":{}}},{{"maximum":{}}},{{"multipleOf":{}}}]}})",
+                    i ? "," : "", i, 100 - i, i + 2);
   }
   product += "]}";
   for (int i = 1; i <= 30; ++i) {
-    refs += fmt::format(R"(,"a{}":{{"type":"array","prefixItems":[{{"$ref":"#/$defs/a{}"}},{{"$ref":"#/$defs/a{}"}}],"minItems":2}})",
-                        i, i - 1, i - 1);
+    refs += fmt::format(
+        R"(,"a{}":{{"type":"array","prefixItems":[{{"$ref":"#/$defs/a{}"}},{{"$ref":"#/$defs/a{}"}}],"minItems":2}})",
+        i, i - 1, i - 1);
   }
   refs += "}}";
   std::string enumeration = R"({"enum":[)";
-  for (int i = 0; i < 20000; ++i) enumeration += fmt::format("{}\"value {}\"", i ? "," : "", i * 7919);
+  for (int i = 0; i < 20000; ++i)
+    enumeration += fmt::format("{}\"value {}\"", i ? "," : "", i * 7919);
   enumeration += "]}";
   std::string patterns = R"({"patternProperties":{)";
-  for (int i = 0; i < 60; ++i) patterns += fmt::format(R"({}"^x{}(a|b|c)*d{{1,20}}$":{{}})", i ? "," : "", i);
+  for (int i = 0; i < 60; ++i)
+    patterns += fmt::format(R"({}"^x{}(a|b|c)*d{{1,20}}$":{{}})", i ? "," : "", i);
   patterns += "}}";
   const Case cases[] = {
       {"too long", kSchema, "{\"a\":\"" + std::string(2 << 20, 'x') + "\"}"},
@@ -260,14 +268,15 @@ TEST(Constraint, HostileSourcesCostAnErrorOrLittleTime) {
       {"many patterns", kSchema, patterns},
       {"many items", kSchema, R"({"type":"array","minItems":1000000000,"maxItems":1000000000})"},
       {"many prefixes", kSchema,
-       R"({"type":"array","minItems":60000,"prefixItems":[)" + repeated("{\"type\":\"null\"},", 50000) +
-           "true]}"},
+       R"({"type":"array","minItems":60000,"prefixItems":[)" +
+           repeated("{\"type\":\"null\"},", 50000) + "true]}"},
       {"long strings", kSchema, R"({"type":"string","minLength":1000000000})"},
       {"bounded strings", kSchema, R"({"type":"string","maxLength":4000000000})"},
       {"a wide range", kSchema, R"({"type":"number","minimum":-1e308,"maximum":1e-308})"},
       {"a fine multiple", kSchema, R"({"type":"number","multipleOf":1e-9})"},
       {"a coarse multiple", kSchema, R"({"type":"integer","multipleOf":999999937})"},
-      {"repeats of repeats", kSchema, R"({"type":"string","pattern":"^((a{1,1000}){1,1000}){1,1000}$"})"},
+      {"repeats of repeats", kSchema,
+       R"({"type":"string","pattern":"^((a{1,1000}){1,1000}){1,1000}$"})"},
       {"a counter", kSchema, R"({"type":"string","pattern":"(a|b)*a(a|b){60}$"})"},
       {"alternatives alike", kRegex, "(a|a|ab|aab)*b(a*)*c"},
       {"repeats of repeats", kRegex, "((a{1,999}){1,999}){1,999}"},
@@ -279,7 +288,8 @@ TEST(Constraint, HostileSourcesCostAnErrorOrLittleTime) {
       {"deep Lark", kGrammar, "start: " + repeated("(", 100000) + "\"a\"" + repeated(")", 100000)},
       {"many repeats", kGrammar, "start: ((\"a\"{0,1000}){0,1000}){0,1000}"},
       {"doubling rules", kGrammar, doubling},
-      {"deep GBNF", kGrammar, "root ::= " + repeated("(", 100000) + "\"a\"" + repeated(")", 100000)},
+      {"deep GBNF", kGrammar,
+       "root ::= " + repeated("(", 100000) + "\"a\"" + repeated(")", 100000)},
       {"GBNF that recurs left", kGrammar, "root ::= root root | root \"a\" | \"\""},
       {"no grammar", kGrammar, ""},
       {"bytes", kGrammar, std::string("start: \0\xff", 9)},
@@ -299,7 +309,8 @@ TEST(Constraint, HostileSourcesCostAnErrorOrLittleTime) {
       Token token = 255;
       while (token >= 0 && !(*mask)->allows(token)) --token;
       if (token < 0) break;  // only the end
-      if (const auto accepted = constraint->accept(token); !accepted) end = accepted.error().message;
+      if (const auto accepted = constraint->accept(token); !accepted)
+        end = accepted.error().message;
     }
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();

@@ -105,7 +105,8 @@ Result<> Engine::run(std::span<const Slice> slices, std::vector<float>& logits) 
       const size_t count = std::min(slice.tokens.size() - first, chunk_ - rows);
       const size_t behind = slice.tokens.size() - first - count;  // rows of later pieces
       const size_t last = slice.last > behind ? std::min(slice.last - behind, count) : 0;
-      const Logits wanted = slice.logits == Logits::kLast && last == 0 ? Logits::kNone : slice.logits;
+      const Logits wanted =
+          slice.logits == Logits::kLast && last == 0 ? Logits::kNone : slice.logits;
       pieces.push_back({slice.sequence, slice.tokens.subspan(first, count), wanted, last});
       first += count;
       rows += count;

@@ -1,9 +1,9 @@
 // From logits to a token: the chain of samplers under their usual names, in the usual order.
 //
-// Order: what is not allowed falls out; logit bias, penalties (repetition, frequency, presence), DRY, top-k, typical, top-p,
-// min-p, XTC, temperature, draw. Temperature 0 is greedy: the best score after bias, penalties and
-// DRY, ties to the lowest id; what only narrows the choice does not run then. Mirostat 2 takes
-// the place of top-k to XTC, and cuts after temperature.
+// Order: what is not allowed falls out; logit bias, penalties (repetition, frequency, presence),
+// DRY, top-k, typical, top-p, min-p, XTC, temperature, draw. Temperature 0 is greedy: the best
+// score after bias, penalties and DRY, ties to the lowest id; what only narrows the choice does not
+// run then. Mirostat 2 takes the place of top-k to XTC, and cuts after temperature.
 //
 // The same bits everywhere: probabilities are whole multiples of 2^-40 of the likeliest one's
 // (engine/sampler_steps.h), so sums have no order, and exp and log are our own

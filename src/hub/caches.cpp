@@ -1,6 +1,7 @@
 // Layouts, as the programs write them:
 //   Hugging Face  models--ORG--NAME/refs/main, a commit; snapshots/COMMIT/FILE, links into blobs/
-//   Ollama        manifests/HOST/NAMESPACE/MODEL/TAG, JSON; its layer of the model's media type names
+//   Ollama        manifests/HOST/NAMESPACE/MODEL/TAG, JSON; its layer of the model's media type
+//   names
 //                 blobs/sha256-...
 //   LM Studio     ORG/NAME/FILE.gguf
 #include "hub/caches.h"
@@ -18,8 +19,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int kDeepest = 6;                     // folders below a snapshot or a manifest's root
-constexpr size_t kLongestManifest = 1u << 20;   // bytes
+constexpr int kDeepest = 6;                    // folders below a snapshot or a manifest's root
+constexpr size_t kLongestManifest = 1u << 20;  // bytes
 constexpr std::string_view kOllamaModel = "application/vnd.ollama.image.model";
 
 bool is_model(const fs::path& path) {

@@ -29,7 +29,9 @@ tl::unexpected<Error> fail_errno(const std::string& path, std::string_view verb)
 class Part {
  public:
   explicit Part(const Download& download)
-      : download_(download), path_(part_path(download)), digest_(download.checksum, download.size) {}
+      : download_(download),
+        path_(part_path(download)),
+        digest_(download.checksum, download.size) {}
   Part(const Part&) = delete;
   Part& operator=(const Part&) = delete;
   ~Part() {
@@ -185,7 +187,8 @@ Result<> fetch(const Download& download, const std::function<void(int64_t)>& on_
     };
     handlers.on_body = [&](std::string_view bytes) {
       if (bytes.size() > download.size - part.size()) {
-        written = fail(ErrorKind::kCorrupt, "{}: the server sends more than the {} bytes of the hub's record",
+        written = fail(ErrorKind::kCorrupt,
+                       "{}: the server sends more than the {} bytes of the hub's record",
                        download.path, download.size);
         return false;
       }

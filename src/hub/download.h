@@ -1,5 +1,5 @@
-// One file from the hub to this disk: resumed where it was interrupted, checked, and only then given
-// its name.
+// One file from the hub to this disk: resumed where it was interrupted, checked, and only then
+// given its name.
 //
 // What has come so far lies beside the final name, in a file whose name holds the checksum: a later
 // call goes on with it, and with nothing else's. A server that drops connections is asked for the

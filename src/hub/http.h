@@ -25,7 +25,7 @@ struct HttpReply {
   long status = 0;  // of the last answer; 0 where there was none
   // Names in lower case. Of redirects those that begin with "x-" stay.
   std::map<std::string, std::string> headers;
-  std::string problem;  // why the transfer did not end as it should; empty where it did
+  std::string problem;   // why the transfer did not end as it should; empty where it did
   bool stopped = false;  // by the sink or by `goes_on`
 };
 

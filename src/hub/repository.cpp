@@ -82,7 +82,8 @@ Result<Repository> parse_repository(const std::string& answer, const std::string
     return fail(ErrorKind::kCorrupt, "{}: not a list of files", source);
   }
   Repository repository{name, text_of(json, "sha"), {}};
-  const bool is_commit = repository.commit.find_first_not_of("0123456789abcdef") == std::string::npos;
+  const bool is_commit =
+      repository.commit.find_first_not_of("0123456789abcdef") == std::string::npos;
   if (repository.commit.empty() || !is_commit) {
     return fail(ErrorKind::kCorrupt, "{}: no commit", source);
   }
@@ -124,10 +125,10 @@ tl::unexpected<Error> ambiguous(const Repository& repository, const Files& files
   for (const RemoteFile& file : files) {
     if (names.size() < kMostNamed) names.push_back(file.path);
   }
-  return fail(ErrorKind::kInvalid, "{}: {}; name one as {}:FILE: {}{}", repository.name, why,
-              repository.name, fmt::join(names, ", "),
-              files.size() > names.size() ? fmt::format(", and {} more", files.size() - names.size())
-                                          : "");
+  return fail(
+      ErrorKind::kInvalid, "{}: {}; name one as {}:FILE: {}{}", repository.name, why,
+      repository.name, fmt::join(names, ", "),
+      files.size() > names.size() ? fmt::format(", and {} more", files.size() - names.size()) : "");
 }
 
 }  // namespace
@@ -141,7 +142,8 @@ Hub Hub::standard() {
   hub.token = os::environment("HF_TOKEN");
   if (hub.token.empty()) {
     const std::string home = os::environment("HF_HOME");
-    const std::string folder = home.empty() ? os::environment("HOME") + "/.cache/huggingface" : home;
+    const std::string folder =
+        home.empty() ? os::environment("HOME") + "/.cache/huggingface" : home;
     if (auto file = os::read_file(folder + "/token")) hub.token = *std::move(file);
   }
   hub.token = trimmed_line(std::move(hub.token));
@@ -275,8 +277,8 @@ Result<Files> choose_files(const Repository& repository, const Wanted& wanted) {
   if (tensors.empty()) return ambiguous(repository, files, "there is no GGUF or safetensors file");
   return those(files, [](const RemoteFile& f) {
     return f.path.find('/') == std::string::npos &&
-           ends_with_any(f.path, {".safetensors", ".json", ".jinja", ".model", "merges.txt",
-                                  "vocab.txt"});
+           ends_with_any(f.path,
+                         {".safetensors", ".json", ".jinja", ".model", "merges.txt", "vocab.txt"});
   });
 }
 

@@ -48,16 +48,16 @@ Result<Json> schema_from_dsl(std::string_view dsl) {
     const auto description = trimmed(field.substr(std::min(colon + 1, field.size())));
     const size_t name_end = std::min(left.find_first_of(kSpace), left.size());
     const std::string name(left.substr(0, name_end));
-    if (name.empty()) return fail(ErrorKind::kInvalid, "schema: a field without a name: '{}'", field);
+    if (name.empty())
+      return fail(ErrorKind::kInvalid, "schema: a field without a name: '{}'", field);
     const auto rest = trimmed(left.substr(name_end));
     Json property = {{"type", type_of(rest.substr(0, rest.find_first_of(kSpace)))}};
     if (!description.empty()) property["description"] = description;
     properties[name] = std::move(property);
     required.push_back(name);
   }
-  return Json{{"type", "object"},
-              {"properties", std::move(properties)},
-              {"required", std::move(required)}};
+  return Json{
+      {"type", "object"}, {"properties", std::move(properties)}, {"required", std::move(required)}};
 }
 
 Json schema_of_many(Json schema) {
