@@ -60,6 +60,9 @@ class CliTest : public ::testing::Test {
     std::string pattern = (fs::temp_directory_path() / "hob-cli-XXXXXX").string();
     home_ = ::mkdtemp(pattern.data());
     ::setenv("HOB_HOME", home_.c_str(), 1);
+    ::setenv("HOME", home_.c_str(), 1);  // nor other programs' models
+    for (const char* name : {"HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME", "OLLAMA_MODELS"})
+      ::unsetenv(name);
     ::unsetenv("HOB_MODEL");
     ::unsetenv("HOB_MODELS");
   }

@@ -200,6 +200,11 @@ class PullTest(unittest.TestCase):
         self.assert_pulled(self.pull())
         self.assertEqual(len(self.hub.requests), asked + 1)  # the list alone
 
+    def test_a_new_version_takes_the_old_ones_place(self):
+        self.assert_pulled(self.pull())
+        self.hub.files["tiny-q4_k_m.gguf"] = content(3, 700_000)
+        self.assert_pulled(self.pull())
+
     def test_a_part_of_a_name_is_enough(self):
         self.assert_pulled(self.pull(f"{REPO}:Q8_0"), "tiny-q8_0.gguf")
         self.assert_fails(self.pull(f"{REPO}:tiny"), "several files", "tiny-q8_0.gguf")

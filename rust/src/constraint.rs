@@ -29,8 +29,9 @@ const JSON_ESCAPES: &str = "nrbtf\\\"";
 /// Characters of an error: some quote the source.
 const MESSAGE_LIMIT: usize = 300;
 
-pub type Tokenize =
-    extern "C" fn(*mut c_void, *const u8, usize, *mut TokenId, usize) -> usize;
+const NOTHING_OBEYS: &str = "no text obeys it, or goes on from here";
+
+pub type Tokenize = extern "C" fn(*mut c_void, *const u8, usize, *mut TokenId, usize) -> usize;
 
 /// How the vocabulary's own tokenizer cuts text. The context's address is a number because the environment must be Sync;
 /// the header says that it may be called from any thread.
@@ -72,6 +73,8 @@ impl TokenizerEnv for Environment {
 
 pub struct TokenTable {
     factory: ParserFactory,
+    /// One bit per token that has text or ends a reply. A grammar may name others.
+    usable: Arc<[u32]>,
 }
 
 impl TokenTable {
@@ -96,6 +99,11 @@ impl TokenTable {
                 _ => token,
             })
             .collect();
+        let mut usable = vec![0; tokens.len().div_ceil(32)];
+        let with_text = (0..tokens.len()).filter(|&t| !tokens[t].is_empty());
+        for token in with_text.chain(end_tokens.iter().map(|&e| e as usize)) {
+            usable[token / 32] |= 1 << (token % 32);
+        }
         let trie = TokTrie::from(&TokRxInfo::new(size, end), &tokens).with_eos_tokens(end_tokens);
         let environment: TokEnv = Arc::new(Environment { trie, tokenizer });
         let mut factory = ParserFactory::new(
@@ -112,7 +120,10 @@ impl TokenTable {
             verbose_errors: false,
             ..ParserLimits::default()
         };
-        Ok(TokenTable { factory })
+        Ok(TokenTable {
+            factory,
+            usable: usable.into(),
+        })
     }
 }
 
@@ -127,6 +138,7 @@ pub enum Kind {
 
 pub struct Constraint {
     matcher: Matcher,
+    usable: Arc<[u32]>,
 }
 
 impl Constraint {
@@ -152,20 +164,26 @@ impl Constraint {
             .factory
             .create_parser(TopLevelGrammar::from_grammar(grammar))
             .map_err(describe)?;
-        let mut matcher = Matcher::new(Ok(parser));
+        let mut constraint = Constraint {
+            matcher: Matcher::new(Ok(parser)),
+            usable: table.usable.clone(),
+        };
         // What cannot begin at all is said now and not after the prompt has run.
-        matcher.compute_mask().map_err(describe)?;
-        Ok(Constraint { matcher })
+        constraint.mask(&mut vec![0; table.usable.len()])?;
+        Ok(constraint)
     }
 
     /// One bit per token, set where it may come next. An error where none may, or where finding out costs too much.
     pub fn mask(&mut self, bits: &mut [u32]) -> Result<(), String> {
         let mask = self.matcher.compute_mask_or_eos().map_err(describe)?;
         bits.fill(0);
-        let words = mask.as_slice();
-        let count = words.len().min(bits.len());
-        bits[..count].copy_from_slice(&words[..count]);
-        Ok(())
+        for ((to, from), usable) in bits.iter_mut().zip(mask.as_slice()).zip(&*self.usable) {
+            *to = from & usable;
+        }
+        match bits.iter().any(|&word| word != 0) {
+            true => Ok(()),
+            false => Err(NOTHING_OBEYS.into()),
+        }
     }
 
     pub fn accept(&mut self, token: TokenId) -> Result<(), String> {
@@ -219,7 +237,7 @@ fn describe(error: anyhow::Error) -> String {
         return "cannot be enforced: 'oneOf' whose alternatives may hold together".into();
     }
     if text == StopReason::NoExtensionBias.to_string() {
-        return "no text obeys it, or goes on from here".into();
+        return NOTHING_OBEYS.into();
     }
     match text.char_indices().nth(MESSAGE_LIMIT) {
         Some((end, _)) => format!("{} ...", &text[..end]),

@@ -53,7 +53,10 @@ fn ipv6() -> String {
         format!("::(?:{group}:){{5}}{last_two}"),
     ];
     for after in (0..=4).rev() {
-        forms.push(format!("{}::(?:{group}:){{{after}}}{last_two}", before(5 - after)));
+        forms.push(format!(
+            "{}::(?:{group}:){{{after}}}{last_two}",
+            before(5 - after)
+        ));
     }
     forms.push(format!("{}::{group}", before(6)));
     forms.push(format!("{}::", before(7)));

@@ -23,7 +23,9 @@ pub fn to_lark(source: &str) -> Result<String, String> {
     for (name, rule) in &rules {
         for called in called_by(rule) {
             if !rules.contains_key(&called) {
-                return Err(format!("GBNF: rule '{name}' names '{called}', which is not defined"));
+                return Err(format!(
+                    "GBNF: rule '{name}' names '{called}', which is not defined"
+                ));
             }
         }
     }
@@ -76,7 +78,11 @@ fn recursive(rules: &Rules) -> BTreeSet<String> {
         }
         plain.extend(found);
     }
-    rules.keys().filter(|n| !plain.contains(*n)).cloned().collect()
+    rules
+        .keys()
+        .filter(|n| !plain.contains(*n))
+        .cloned()
+        .collect()
 }
 
 struct Writer<'a> {

@@ -167,7 +167,10 @@ pub unsafe extern "C" fn hob_token_table_new(
         tokenize,
         context: context as usize,
     };
-    boxed(contained(|| TokenTable::new(tokens, end_tokens, tokenizer)), error)
+    boxed(
+        contained(|| TokenTable::new(tokens, end_tokens, tokenizer)),
+        error,
+    )
 }
 
 /// # Safety

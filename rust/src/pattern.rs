@@ -26,8 +26,8 @@ pub fn from_ecmascript(pattern: &str) -> Result<String, String> {
                     's' => out.push_str(&format!("[{SPACE}]")),
                     'S' => out.push_str(&format!("[^{SPACE}]")),
                     'b' if in_class => out.push_str(r"\x08"),
-                    'd' | 'D' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'x' | 'u' | 'p' | 'P'
-                    | 'b' | 'B' => out.extend(['\\', escaped]),
+                    'd' | 'D' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'x' | 'u' | 'p' | 'P' | 'b'
+                    | 'B' => out.extend(['\\', escaped]),
                     _ if escaped.is_ascii_punctuation() => out.extend(['\\', escaped]),
                     _ => return Err(format!("the escape \\{escaped}")),
                 }
@@ -84,8 +84,8 @@ fn refuse_unwritable(pattern: &str) -> Result<(), String> {
         let Some(code) = digits.and_then(|hex| u32::from_str_radix(hex, 16).ok()) else {
             continue;
         };
-        let in_range = rest[1 + digits.map_or(0, str::len)..].starts_with('-')
-            || pattern[..at].ends_with('-');
+        let in_range =
+            rest[1 + digits.map_or(0, str::len)..].starts_with('-') || pattern[..at].ends_with('-');
         if !in_range && char::from_u32(code).is_some_and(is_unwritable) {
             return refused();
         }

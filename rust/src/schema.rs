@@ -81,7 +81,10 @@ impl Walk {
             }
         }
         if let Some(Value::Object(members)) = schema.get("properties") {
-            if members.keys().any(|name| name.contains(pattern::is_unwritable)) {
+            if members
+                .keys()
+                .any(|name| name.contains(pattern::is_unwritable))
+            {
                 return Err(unwritable("properties"));
             }
         }
@@ -89,7 +92,11 @@ impl Walk {
         self.inner_schemas(schema, place)
     }
 
-    fn inner_schemas(&mut self, schema: &mut Map<String, Value>, place: &str) -> Result<(), String> {
+    fn inner_schemas(
+        &mut self,
+        schema: &mut Map<String, Value>,
+        place: &str,
+    ) -> Result<(), String> {
         for keyword in ONE_SCHEMA {
             if let Some(inner @ (Value::Object(_) | Value::Bool(_))) = schema.get_mut(keyword) {
                 self.schema(inner, &format!("{place}/{keyword}"))?;
@@ -118,7 +125,9 @@ fn check_identity(schema: &Map<String, Value>, place: &str) -> Result<(), String
         let name = dialect.trim_end_matches('#');
         let name = name.split_once("://").map_or(name, |(_, rest)| rest);
         if !DIALECTS.contains(&name) {
-            return Err(format!("cannot be enforced: the dialect '{dialect}' ('$schema')"));
+            return Err(format!(
+                "cannot be enforced: the dialect '{dialect}' ('$schema')"
+            ));
         }
     }
     if place != "#" && schema.contains_key("$id") {
@@ -129,8 +138,14 @@ fn check_identity(schema: &Map<String, Value>, place: &str) -> Result<(), String
 
 /// llguidance counts a member that is written twice twice. Those that are required differ.
 fn check_least_members(schema: &Map<String, Value>) -> Result<(), String> {
-    let least = schema.get("minProperties").and_then(Value::as_u64).unwrap_or(0);
-    let required = schema.get("required").and_then(Value::as_array).map_or(0, Vec::len);
+    let least = schema
+        .get("minProperties")
+        .and_then(Value::as_u64)
+        .unwrap_or(0);
+    let required = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .map_or(0, Vec::len);
     if least > 1 && least > required as u64 {
         return Err("cannot be enforced: 'minProperties' beyond 1 and what is 'required'".into());
     }
@@ -190,7 +205,9 @@ fn write_patterns(schema: &mut Map<String, Value>) -> Result<(), String> {
                 schema.insert("pattern".into(), text.into());
                 return Ok(());
             }
-            let both = schema.entry("allOf").or_insert_with(|| Value::Array(Vec::new()));
+            let both = schema
+                .entry("allOf")
+                .or_insert_with(|| Value::Array(Vec::new()));
             if let Value::Array(list) = both {
                 list.push(serde_json::json!({ "pattern": text }));
             }

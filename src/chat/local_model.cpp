@@ -86,16 +86,20 @@ struct LocalModel::Impl {
     return tokenizer.encode_rendered(rendered);
   }
 
+  // Of the tokens that the model can choose.
+  Result<std::shared_ptr<const engine::TokenTable>> make_token_table() const {
+    const size_t count = engine->model().spec.vocabulary;
+    std::vector<std::string_view> bytes;
+    for (size_t t = 0; t < count; ++t) bytes.push_back(tokenizer.bytes(static_cast<Token>(t)));
+    auto ends = end_tokens;
+    std::erase_if(ends, [&](Token t) { return static_cast<size_t>(t) >= count; });
+    return engine::TokenTable::create(
+        bytes, ends, [this](std::string_view text) { return tokenizer.encode(text); });
+  }
+
   Result<engine::Constraint> compile(const ConstraintText& constraint) const {
     if (!token_table) {
-      std::vector<std::string_view> bytes;
-      for (size_t t = 0; t < engine->model().spec.vocabulary; ++t) {
-        bytes.push_back(tokenizer.bytes(static_cast<Token>(t)));
-      }
-      HOB_TRY(token_table,
-              engine::TokenTable::create(bytes, end_tokens, [this](std::string_view text) {
-                return tokenizer.encode(text);
-              }));
+      HOB_TRY(token_table, make_token_table());
     }
     auto compiled = engine::Constraint::compile(token_table, constraint.kind, constraint.text);
     if (compiled) return compiled;

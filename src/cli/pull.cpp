@@ -8,6 +8,7 @@
 #include "cli/command.h"
 #include "cli/model_flags.h"
 #include "hub/caches.h"
+#include "hub/download.h"
 #include "os/file.h"
 #include "os/terminal.h"
 
@@ -41,7 +42,7 @@ std::string cached_copy(const hub::Repository& repository, const hub::RemoteFile
   const std::string name =
       (std::filesystem::path(repository.name) / file.path).replace_extension().string();
   for (const auto& model : hub::cached_models(hub::CacheFolders::standard())) {
-    if (model.name == name && model.bytes == file.size) return model.path;
+    if (model.name == name && hub::holds(model.path, file.size, file.checksum)) return model.path;
   }
   return {};
 }

@@ -13,7 +13,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// One token per byte, and one that ends replies.
+// One token per byte, one that ends replies, and one that is no text.
 constexpr Token kEnd = 256;
 
 std::shared_ptr<const TokenTable> byte_table() {
@@ -21,6 +21,7 @@ std::shared_ptr<const TokenTable> byte_table() {
     std::vector<std::string> bytes;
     for (int c = 0; c < 256; ++c) bytes.emplace_back(1, static_cast<char>(c));
     std::vector<std::string_view> views(bytes.begin(), bytes.end());
+    views.emplace_back();
     views.emplace_back();
     const auto cut = [](std::string_view text) {
       std::vector<Token> tokens;
@@ -130,6 +131,7 @@ TEST(Constraint, RefusalsNameTheKeyword) {
   EXPECT_THAT(refusal(kRegex, "(a"), HasSubstr("unclosed group"));
   EXPECT_THAT(refusal(kGrammar, "start: %json {}"), HasSubstr("%json"));
   EXPECT_THAT(refusal(kGrammar, "start: b"), HasSubstr("b"));
+  EXPECT_THAT(refusal(kGrammar, "start: <[257]>"), HasSubstr("no text obeys it"));
 }
 
 // A name spelled in another way must not get past the schema of this name.

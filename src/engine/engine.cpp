@@ -8,6 +8,7 @@
 #include <system_error>
 
 #include "base/check.h"
+#include "engine/constrained_reply.h"
 #include "kernels/registry.h"
 #include "os/cpu.h"
 
@@ -168,61 +169,6 @@ Result<bool> Engine::prefill(Sequence& sequence, std::span<const Token> prompt,
   }
   return true;
 }
-
-// The constraint of a reply, or none.
-class ConstrainedReply {
- public:
-  explicit ConstrainedReply(const Request& request)
-      : constraint_(request.constraint), forces_(constraint_ && !looks_at_logits(request)) {}
-
-  // Null: every token.
-  Result<const TokenMask*> allowed() {
-    if (!constraint_) return nullptr;
-    const Timer timer(seconds_);
-    if (!mask_) {
-      HOB_TRY(mask_, constraint_->mask());
-    }
-    return mask_;
-  }
-
-  // The only token that may come next, where sampling it would change nothing else.
-  Result<std::optional<Token>> forced() {
-    if (!forces_) return std::nullopt;
-    HOB_TRY(const TokenMask* mask, allowed());
-    return mask->only();
-  }
-
-  Result<> accept(Token token) {
-    if (!constraint_) return {};
-    const Timer timer(seconds_);
-    mask_ = nullptr;
-    return constraint_->accept(token);
-  }
-
-  bool must_end() const { return constraint_ && constraint_->must_end(); }
-  bool may_end() const { return !constraint_ || constraint_->may_end(); }
-  double seconds() const { return seconds_; }
-
- private:
-  struct Timer {
-    explicit Timer(double& sum) : sum(sum) {}
-    ~Timer() { sum += seconds_since(started); }
-    double& sum;
-    std::chrono::steady_clock::time_point started = std::chrono::steady_clock::now();
-  };
-
-  // Where log-probabilities are wanted, mirostat learns from every token, or a bias may forbid the
-  // only token left, a forced token is sampled like any other.
-  static bool looks_at_logits(const Request& request) {
-    return request.alternatives != kNoLogprobs || request.sampler.mirostat != 0 ||
-           !request.sampler.logit_bias.empty();
-  }
-
-  Constraint* constraint_;
-  bool forces_;
-  const TokenMask* mask_ = nullptr;  // of the next position, once asked for
-  double seconds_ = 0;
-};
 
 // A reply on its way.
 struct Engine::Step {

@@ -68,7 +68,8 @@ void add_hugging_face(const fs::path& cache, std::vector<CachedModel>& found) {
     std::string commit = os::read_file(entry->path() / "refs/main").value_or("");
     commit.erase(std::min(commit.find_first_of("\r\n/ "), commit.size()));
     const fs::path snapshots = entry->path() / "snapshots";
-    const bool named = !commit.empty() && fs::is_directory(snapshots / commit);
+    std::error_code ignored;
+    const bool named = !commit.empty() && fs::is_directory(snapshots / commit, ignored);
     each_file(named ? snapshots / commit : snapshots, [&](const fs::path& path) {
       if (!is_model(path)) return;
       const fs::path below = path.lexically_relative(snapshots);  // COMMIT/FILE

@@ -10,6 +10,7 @@
 
 #include "hub/digest.h"
 #include "hub/http.h"
+#include "os/file.h"
 
 namespace hob::hub {
 namespace {
@@ -161,6 +162,17 @@ Result<> check_answer(const Download& download, const HttpReply& reply, uint64_t
 }
 
 }  // namespace
+
+bool holds(const std::string& path, uint64_t size, const std::string& checksum) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return false;
+  if (std::filesystem::file_size(path, error) != size || error) return false;
+  const auto file = os::MappedFile::open(path);
+  if (!file) return false;
+  Digest digest(checksum, size);
+  digest.update({reinterpret_cast<const char*>(file->bytes().data()), file->bytes().size()});
+  return digest.finish() == checksum;
+}
 
 uint64_t bytes_here(const Download& download) {
   std::error_code error;

@@ -7,7 +7,6 @@
 // is removed.
 #pragma once
 
-#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -27,7 +26,10 @@ struct Download {
   bool has_token = false;
 };
 
-// Bytes of it that are on the disk already.
+// Whether the file at `path` is it: reads it all where the size is right.
+bool holds(const std::string& path, uint64_t size, const std::string& checksum);
+
+// Bytes of it that an earlier call left.
 uint64_t bytes_here(const Download& download);
 
 // `on_bytes` hears how many bytes came; negative where they had to be thrown away. After an error

@@ -62,12 +62,6 @@ Result<> check_room(const std::string& folder, uint64_t bytes) {
               mebibytes(bytes), mebibytes(space.available));
 }
 
-bool is_here(const Download& download) {
-  std::error_code error;
-  return fs::is_regular_file(download.path, error) &&
-         fs::file_size(download.path, error) == download.size && !error;
-}
-
 }  // namespace
 
 Result<Pulled> pull(const Hub& hub, const Repository& repository,
@@ -84,7 +78,7 @@ Result<Pulled> pull(const Hub& hub, const Repository& repository,
                       .checksum = file.checksum,
                       .has_token = !hub.token.empty()};
     pulled.paths.push_back(download.path);
-    if (is_here(download)) continue;
+    if (holds(download.path, download.size, download.checksum)) continue;
     HOB_TRY_VOID(make_folder(fs::path(download.path).parent_path()));
     total += download.size;
     here += bytes_here(download);

@@ -29,8 +29,9 @@ struct Pulled {
   uint64_t fetched_bytes = 0;      // what was not here before
 };
 
-// A file that is here already, of the right size, is not fetched again. Room on the disk is looked
-// for first. After the first error the other files stop; what came of them stays for the next time.
+// A file that is here already, with the right checksum, is not fetched again. Room on the disk is
+// looked for first. After the first error the other files stop; what came of them stays for the
+// next time.
 Result<Pulled> pull(const Hub& hub, const Repository& repository,
                     const std::vector<RemoteFile>& files, const PullOptions& options);
 
