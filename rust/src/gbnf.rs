@@ -329,7 +329,7 @@ impl<'a> Parser<'a> {
     }
 
     fn repeated(&mut self, mut part: Expr) -> Result<Expr, String> {
-        loop {
+        for _ in 0..DEPTH_LIMIT {
             let (least, most) = match self.peek() {
                 Some('*') => (0, None),
                 Some('+') => (1, None),
@@ -345,6 +345,7 @@ impl<'a> Parser<'a> {
             self.at += 1;
             part = Expr::Repeat(Box::new(part), least, most);
         }
+        self.fail("nested too deeply")
     }
 
     fn bounds(&mut self) -> Result<(u32, Option<u32>), String> {

@@ -12,12 +12,12 @@ pub fn is_unwritable(c: char) -> bool {
 }
 
 pub fn from_ecmascript(pattern: &str) -> Result<String, String> {
-    refuse_unwritable(pattern)?;
     let mut out = String::new();
     let mut in_class = false;
     let mut chars = pattern.chars().peekable();
     while let Some(c) = chars.next() {
         match c {
+            c if is_unwritable(c) => return Err(CONTROL.into()),
             '\\' => {
                 let Some(escaped) = chars.next() else {
                     return Err("a lone backslash at the end".into());
@@ -26,8 +26,18 @@ pub fn from_ecmascript(pattern: &str) -> Result<String, String> {
                     's' => out.push_str(&format!("[{SPACE}]")),
                     'S' => out.push_str(&format!("[^{SPACE}]")),
                     'b' if in_class => out.push_str(r"\x08"),
-                    'd' | 'D' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'x' | 'u' | 'p' | 'P' | 'b'
-                    | 'B' => out.extend(['\\', escaped]),
+                    'x' | 'u' => {
+                        let in_range =
+                            in_class && (out.ends_with('-') || goes_on_to(chars.clone()));
+                        if !in_range && code_of(escaped, chars.clone()).is_some_and(is_unwritable) {
+                            return Err(CONTROL.into());
+                        }
+                        out.extend(['\\', escaped]);
+                    }
+                    '0' | 'v' => return Err(CONTROL.into()),
+                    'd' | 'D' | 'w' | 'W' | 'n' | 'r' | 't' | 'f' | 'p' | 'P' | 'b' | 'B' => {
+                        out.extend(['\\', escaped])
+                    }
                     _ if escaped.is_ascii_punctuation() => out.extend(['\\', escaped]),
                     _ => return Err(format!("the escape \\{escaped}")),
                 }
@@ -67,28 +77,26 @@ pub fn from_ecmascript(pattern: &str) -> Result<String, String> {
     Ok(out)
 }
 
-/// As the only character in its place such a one would be left out, and the rest taken for a match. Ranges may hold them.
-fn refuse_unwritable(pattern: &str) -> Result<(), String> {
-    let refused = || Err("a control character".to_string());
-    if pattern.chars().any(is_unwritable) {
-        return refused();
-    }
-    for (at, _) in pattern.match_indices('\\') {
-        let rest = &pattern[at + 1..];
-        let digits = match rest.chars().next() {
-            Some('x') => rest.get(1..3),
-            Some('u') => rest.get(1..5),
-            Some('0' | 'v') => return refused(),
-            _ => None,
-        };
-        let Some(code) = digits.and_then(|hex| u32::from_str_radix(hex, 16).ok()) else {
-            continue;
-        };
-        let in_range =
-            rest[1 + digits.map_or(0, str::len)..].starts_with('-') || pattern[..at].ends_with('-');
-        if !in_range && char::from_u32(code).is_some_and(is_unwritable) {
-            return refused();
-        }
-    }
-    Ok(())
+/// As the only character in its place one that cannot be written would be left out, and the rest taken for a match. A range
+/// holds others too.
+const CONTROL: &str = "a control character";
+
+/// The longest code of an escape, and the character behind it.
+const CODE_SIGHT: usize = 9;
+
+/// The character that `\x` or `\u` means, by what follows it: hexadecimal digits, in braces or not.
+fn code_of(escaped: char, rest: impl Iterator<Item = char>) -> Option<char> {
+    let text: String = rest.take(CODE_SIGHT).collect();
+    let length = if escaped == 'x' { 2 } else { 4 };
+    let digits = match text.strip_prefix('{') {
+        Some(inner) => inner.split('}').next()?,
+        None => text.get(..length)?,
+    };
+    char::from_u32(u32::from_str_radix(digits, 16).ok()?)
+}
+
+/// Whether the code is the first of a range.
+fn goes_on_to(rest: impl Iterator<Item = char>) -> bool {
+    let is_code = |c: &char| c.is_ascii_hexdigit() || matches!(c, '{' | '}');
+    rest.take(CODE_SIGHT).find(|c| !is_code(c)) == Some('-')
 }

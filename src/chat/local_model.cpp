@@ -153,11 +153,6 @@ Result<std::vector<Token>> LocalModel::encode(const std::vector<Message>& messag
   return tokens;
 }
 
-Result<> LocalModel::check(const ConstraintText& constraint) const {
-  HOB_TRY_VOID(impl_->compile(constraint));
-  return {};
-}
-
 Result<Reply> LocalModel::reply(const std::vector<Message>& messages, const ReplyOptions& options,
                                 const std::function<void(std::string_view)>& on_text) {
   std::optional<engine::Constraint> constraint;

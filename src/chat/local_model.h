@@ -76,9 +76,6 @@ class LocalModel {
   Result<std::vector<text::Token>> encode(const std::vector<Message>& messages,
                                           bool raw = false) const;
 
-  // An error where the constraint is wrong or cannot be enforced; reply() fails with the same.
-  Result<> check(const ConstraintText& constraint) const;
-
   // Streams whole UTF-8 text through `on_text` (may be null) and returns the whole. Earlier turns
   // are not run again.
   Result<Reply> reply(const std::vector<Message>& messages, const ReplyOptions& options,

@@ -145,10 +145,15 @@ TEST(Constraint, StringsAreWrittenInOneWay) {
   for (const char* schema :
        {R"({"const":"a\u0000b"})", R"({"enum":[["\u007f"]]})", R"({"properties":{"\u0001":{}}})",
         R"({"required":["\u0001"]})", R"({"pattern":"a\\x00b"})", R"({"pattern":"a\\vb"})",
-        R"({"pattern":"a\\u0001b"})", R"({"patternProperties":{"\\0":{}}})"}) {
+        R"({"pattern":"a\\u0001b"})", R"({"pattern":"a-\\x01b"})", R"({"pattern":"a\\u{1}b"})",
+        R"({"pattern":"a[\\x01]b"})", R"({"pattern":"a\\x01abc"})",
+        R"({"patternProperties":{"\\0":{}}})"}) {
     EXPECT_THAT(refusal(kSchema, schema), HasSubstr("a control character")) << schema;
   }
   EXPECT_TRUE(accepts(kSchema, R"({"pattern":"^[^\\x00-\\x1f]+$"})", R"("abc")"));
+  EXPECT_FALSE(
+      accepts(kSchema, R"({"type":"string","pattern":"^(a[\\x01-\\x02]b|c)$"})", R"("ab")"));
+  EXPECT_TRUE(accepts(kSchema, R"({"type":"string","pattern":"^(a[\\x01-\\x02]b|c)$"})", R"("c")"));
 }
 
 // A member that is written twice counts once.
@@ -292,6 +297,7 @@ TEST(Constraint, HostileSourcesCostAnErrorOrLittleTime) {
       {"doubling rules", kGrammar, doubling},
       {"deep GBNF", kGrammar,
        "root ::= " + repeated("(", 100000) + "\"a\"" + repeated(")", 100000)},
+      {"repeats of GBNF", kGrammar, "root ::= \"a\"" + repeated("*", 500000)},
       {"GBNF that recurs left", kGrammar, "root ::= root root | root \"a\" | \"\""},
       {"no grammar", kGrammar, ""},
       {"bytes", kGrammar, std::string("start: \0\xff", 9)},

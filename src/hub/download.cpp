@@ -184,6 +184,7 @@ Result<> fetch(const Download& download, const std::function<void(int64_t)>& on_
                const std::function<bool()>& goes_on) {
   Part part(download);
   HOB_TRY_VOID(part.open());
+  bool came = false;
   for (int fruitless = 0; part.size() < download.size;) {
     const uint64_t before = part.size();
     Result<> written;
@@ -215,11 +216,14 @@ Result<> fetch(const Download& download, const std::function<void(int64_t)>& on_
     }
     if (reply.stopped) return fail(ErrorKind::kCancelled, "stopped");
     if (part.size() == download.size) break;
+    came = came || part.size() > before;
     const bool refused = reply.problem.empty() && (reply.status < 200 || reply.status >= 300);
+    // A hub that cannot be reached in the middle may come back.
+    const bool gone = !reply.problem.empty() && !reply.lost && !came;
     if (reply.status == 416 && before > 0) {  // the server's file is shorter than what is here
       on_bytes(-static_cast<int64_t>(before));
       HOB_TRY_VOID(part.restart());
-    } else if (refused && !is_passing(reply)) {
+    } else if (gone || (refused && !is_passing(reply))) {
       return tl::unexpected<Error>(refusal(reply, download.url, download.has_token));
     }
     if (part.size() > before) {

@@ -77,6 +77,21 @@ int on_progress(void* user, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
   return 1;
 }
 
+bool is_loss(CURLcode code) {
+  switch (code) {
+    case CURLE_PARTIAL_FILE:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_OPERATION_TIMEDOUT:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM:
+      return true;
+    default:
+      return false;
+  }
+}
+
 template <class Value>
 void set(CURL* curl, CURLoption option, Value value) {
   const CURLcode code = curl_easy_setopt(curl, option, value);
@@ -128,6 +143,7 @@ HttpReply http_get(const HttpRequest& request, const HttpHandlers& handlers) {
   curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &transfer.reply.status);
   if (code != CURLE_OK && !transfer.reply.stopped) {
     transfer.reply.problem = *problem ? problem : curl_easy_strerror(code);
+    transfer.reply.lost = is_loss(code);
   }
   return std::move(transfer.reply);
 }

@@ -26,6 +26,7 @@ struct HttpReply {
   // Names in lower case. Of redirects those that begin with "x-" stay.
   std::map<std::string, std::string> headers;
   std::string problem;   // why the transfer did not end as it should; empty where it did
+  bool lost = false;     // that is because a connection broke that had been made
   bool stopped = false;  // by the sink or by `goes_on`
 };
 

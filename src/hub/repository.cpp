@@ -174,7 +174,7 @@ Result<Wanted> parse_wanted(std::string_view text) {
 }
 
 bool is_passing(const HttpReply& reply) {
-  if (!reply.problem.empty()) return true;
+  if (!reply.problem.empty()) return reply.lost;
   return reply.status == 408 || reply.status == 429 || reply.status >= 500;
 }
 
