@@ -29,8 +29,13 @@ class ConstrainedReply {
   Result<std::optional<Token>> forced() {
     if (!forces_) return std::nullopt;
     HOB_TRY(const TokenMask* mask, allowed());
-    return mask->only();
+    const auto tokens = mask->at_most(1);
+    return tokens && !tokens->empty() ? std::optional(tokens->front()) : std::nullopt;
   }
+
+  // The next position's mask where it is known already and nothing but the allowed tokens' logits
+  // will be looked at; else null.
+  const TokenMask* known() const { return forces_ ? mask_ : nullptr; }
 
   Result<> accept(Token token) {
     if (!constraint_) return {};

@@ -62,18 +62,19 @@ constexpr auto kGrammar = ConstraintKind::kGrammar;
 TEST(Constraint, MasksFollowTheText) {
   auto constraint = compile(kRegex, "ab?").value();
   const TokenMask* mask = constraint.mask().value();
-  EXPECT_EQ(mask->only(), 'a');
+  EXPECT_EQ(mask->at_most(1), std::vector<Token>{'a'});
   EXPECT_FALSE(constraint.may_end());
   ASSERT_TRUE(constraint.accept('a'));
   mask = constraint.mask().value();
   EXPECT_TRUE(mask->allows('b'));
   EXPECT_TRUE(mask->allows(kEnd));
-  EXPECT_FALSE(mask->only().has_value());
+  EXPECT_FALSE(mask->at_most(1).has_value());
+  EXPECT_EQ(mask->at_most(2), (std::vector<Token>{'b', kEnd}));
   EXPECT_TRUE(constraint.may_end());
   EXPECT_FALSE(constraint.must_end());
   ASSERT_TRUE(constraint.accept('b'));
   EXPECT_TRUE(constraint.must_end());
-  EXPECT_EQ(constraint.mask().value()->only(), kEnd);
+  EXPECT_EQ(constraint.mask().value()->at_most(1), std::vector<Token>{kEnd});
 }
 
 TEST(Constraint, ATokenThatIsNotAllowedIsAnError) {

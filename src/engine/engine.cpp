@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 #include <optional>
 #include <system_error>
 
@@ -179,7 +180,10 @@ struct Engine::Step {
   std::span<const float> row;  // of them, the one behind the sequence's last token
 };
 
-Result<> Engine::step(Step& s, std::span<const Token> reply, size_t most_drafts) {
+Result<> Engine::step(Step& s, std::span<const Token> reply, size_t most_drafts,
+                      const TokenMask* allowed) {
+  // Of more than so many the whole head is as good.
+  constexpr size_t kFewTokens = 2048;
   const size_t vocabulary = model_->spec.vocabulary;
   std::vector<Token> tokens;  // those that have not run
   for (const Token token : reply) {
@@ -196,10 +200,17 @@ Result<> Engine::step(Step& s, std::span<const Token> reply, size_t most_drafts)
   const bool single = tokens.size() == 1;
   const auto drafts = s.speculation.drafts(most_drafts);
   tokens.insert(tokens.end(), drafts.begin(), drafts.end());
-  const Slice slice{&s.sequence, tokens, Logits::kLast, 1 + drafts.size()};
+  const auto few = allowed && drafts.empty() ? allowed->at_most(kFewTokens) : std::nullopt;
+  const Slice slice{&s.sequence, tokens, few ? Logits::kNone : Logits::kLast, 1 + drafts.size()};
   const double started = s.clock();
   HOB_TRY_VOID(run({&slice, 1}, s.logits));
-  if (single) step_costs_.ran(tokens.size(), s.clock() - started);
+  if (few) {
+    std::vector<float> logits(few->size());
+    model_->logits_of(*run_, (tokens.size() - 1) % chunk_, *few, logits);
+    s.logits.assign(vocabulary, -std::numeric_limits<float>::infinity());
+    for (size_t i = 0; i < few->size(); ++i) s.logits[static_cast<size_t>((*few)[i])] = logits[i];
+  }
+  if (single && !few) step_costs_.ran(tokens.size(), s.clock() - started);
   // The cache keeps the drafts' keys and values; a token that is not the drafted one overwrites.
   s.sequence.truncate(s.sequence.tokens().size() - drafts.size());
   s.row = std::span(s.logits).first(vocabulary);
@@ -284,7 +295,7 @@ Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
     }
     const size_t room = context_ - sequence.tokens().size() - tokens.size();
     const size_t wanted = request.max_tokens - result.reply_tokens;
-    HOB_TRY_VOID(step(at, tokens, std::min(room, wanted - 1)));
+    HOB_TRY_VOID(step(at, tokens, std::min(room, wanted - 1), constraint.known()));
   }
   result.reply_seconds = seconds_since(reply_started);
   result.drafted_tokens = at.speculation.drafted();

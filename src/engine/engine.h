@@ -118,9 +118,10 @@ class Engine {
   Result<bool> prefill(Sequence& sequence, std::span<const Token> prompt,
                        const std::function<bool()>& cancelled, std::vector<float>& logits);
   // The logits after `tokens`, the reply's next, and a place for them in the sequence. At most
-  // `most_drafts` are run with them.
+  // `most_drafts` are run with them. Where `allowed` is not null, only its tokens' logits count.
   struct Step;
-  Result<> step(Step& step, std::span<const Token> tokens, size_t most_drafts);
+  Result<> step(Step& step, std::span<const Token> tokens, size_t most_drafts,
+                const TokenMask* allowed);
 
   std::shared_ptr<const models::Transformer> model_;
   os::ThreadPool pool_;

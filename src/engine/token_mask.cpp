@@ -4,14 +4,15 @@
 
 namespace hob::engine {
 
-std::optional<Token> TokenMask::only() const {
-  std::optional<Token> found;
-  for (size_t i = 0; i < words_.size(); ++i) {
-    if (words_[i] == 0) continue;
-    if (found || !std::has_single_bit(words_[i])) return std::nullopt;
-    found = static_cast<Token>(32 * i) + std::countr_zero(words_[i]);
+std::optional<std::vector<Token>> TokenMask::at_most(size_t most) const {
+  std::vector<Token> tokens;
+  for (size_t w = 0; w < words_.size(); ++w) {
+    for (uint32_t left = words_[w]; left != 0; left &= left - 1) {
+      if (tokens.size() == most) return std::nullopt;
+      tokens.push_back(static_cast<Token>(32 * w) + std::countr_zero(left));
+    }
   }
-  return found;
+  return tokens;
 }
 
 }  // namespace hob::engine

@@ -17,8 +17,8 @@ class TokenMask {
     const auto t = static_cast<size_t>(token);
     return t / 32 < words_.size() && (words_[t / 32] >> (t % 32) & 1) != 0;
   }
-  // The only token that is allowed, where there is only one.
-  std::optional<Token> only() const;
+  // The tokens that are allowed, ascending, where they are at most `most`.
+  std::optional<std::vector<Token>> at_most(size_t most) const;
   // Token i is bit i % 32 of word i / 32.
   std::span<const uint32_t> words() const { return words_; }
   std::span<uint32_t> words() { return words_; }
