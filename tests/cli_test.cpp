@@ -60,6 +60,9 @@ class CliTest : public ::testing::Test {
     std::string pattern = (fs::temp_directory_path() / "hob-cli-XXXXXX").string();
     home_ = ::mkdtemp(pattern.data());
     ::setenv("HOB_HOME", home_.c_str(), 1);
+    ::setenv("HOME", home_.c_str(), 1);  // nor other programs' models
+    for (const char* name : {"HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME", "OLLAMA_MODELS"})
+      ::unsetenv(name);
     ::unsetenv("HOB_MODEL");
     ::unsetenv("HOB_MODELS");
   }
@@ -326,6 +329,30 @@ TEST(Format, NumbersForPeople) {
   EXPECT_EQ(seconds_text(65.2), "1 min 5 s");
   EXPECT_EQ(table_text({{"A"}, {"N", true}}, {{"x\n", "1"}, {"yy", "10"}}),
             "A    N\nx    1\nyy  10\n");
+}
+
+TEST_F(CliTest, SchemasOfFields) {
+  EXPECT_EQ(hob({"schemas", "dsl", "a int"}).out,
+            "{\n  \"type\": \"object\",\n  \"properties\": {\n    \"a\": {\n"
+            "      \"type\": \"integer\"\n    }\n  },\n  \"required\": [\n    \"a\"\n  ]\n}\n");
+  EXPECT_THAT(hob({"schemas", "dsl", "a", "--multi"}).out, HasSubstr("\"items\": {"));
+  EXPECT_THAT(hob({"schemas", "dsl", ":x"}).err, HasSubstr("without a name"));
+  EXPECT_EQ(hob({"schemas", "dsl"}).status, 2);
+}
+
+TEST_F(CliTest, WrongConstraintsAreErrorsBeforeAModelIsLookedFor) {
+  EXPECT_THAT(hob({"--schema", "nothing-here", "x"}).err,
+              HasSubstr("Invalid schema: 'nothing-here'"));
+  EXPECT_THAT(hob({"--schema", "t:person", "x"}).err, HasSubstr("templates"));
+  EXPECT_THAT(hob({"--schema", "a,b", "--regex", "x", "x"}).err, HasSubstr("one of --schema"));
+  std::ofstream(home_ / "broken.json") << "{";
+  const std::string broken = (home_ / "broken.json").string();
+  EXPECT_THAT(hob({"--schema", broken, "x"}).err, HasSubstr(broken + ": not JSON"));
+}
+
+TEST_F(CliTest, PullNeedsARepository) {
+  EXPECT_EQ(hob({"pull"}).status, 2);
+  EXPECT_THAT(hob({"pull", "nonsense"}).err, HasSubstr("'nonsense' is no repository"));
 }
 
 }  // namespace

@@ -106,7 +106,7 @@ find_cargo() {
   local cargo version
   for cargo in cargo "$HOME/.cargo/bin/cargo" /usr/bin/cargo; do
     version=$("$cargo" --version 2>/dev/null </dev/null | sed -nE 's/^cargo 1\.([0-9]+)\..*/\1/p')
-    [ "${version:-0}" -ge 85 ] || continue
+    [ "${version:-0}" -ge 87 ] || continue
     [ "$cargo" = cargo ] || export PATH="${cargo%/*}:$PATH"
     return 0
   done
@@ -149,7 +149,7 @@ without_apt() {
   for program in cmake ninja pkg-config c++ python3; do
     command -v $program >/dev/null || missing+=($program)
   done
-  find_cargo || missing+=("cargo 1.85 or newer")
+  find_cargo || missing+=("cargo 1.87 or newer")
   [ ${#missing[@]} -eq 0 ] || fail "this system has no apt-get, so hob cannot install what it needs.
   Not found: ${missing[*]}. The whole list, by Debian's names, is packages.txt."
 }

@@ -1,14 +1,22 @@
-//! The part of hob that is written in Rust: chat templates, behind the C interface of include/hob_rust.h.
+//! The part of hob that is written in Rust: chat templates and constrained decoding, behind the C interface of
+//! include/hob_rust.h.
 //!
-//! This file is the border: pointers in, owned texts out, panics stopped. What templates mean is in `template`.
+//! This file is the border: pointers in, owned texts out, panics stopped. What templates mean is in `template`, what
+//! constraints mean in `constraint`.
 
+mod constraint;
+mod formats;
+mod gbnf;
 mod json;
+mod pattern;
 mod python;
+mod schema;
 mod template;
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 use std::sync::Once;
 
+use constraint::{Constraint, Kind, TokenTable, Tokenize, Tokenizer};
 use template::{Clock, Limits, StrftimeNow, Template};
 
 #[repr(C)]
@@ -48,15 +56,15 @@ unsafe fn text<'a>(data: *const u8, size: usize, what: &str) -> Result<&'a str, 
         .map_err(|e| format!("{what} is not UTF-8 at byte {}", e.valid_up_to()))
 }
 
-/// A template may nest expressions as deeply as it is long, and values as deeply as its fuel lasts; the engine walks both
-/// by recursion. This is address space: only what is walked is ever memory.
+/// A template may nest expressions as deeply as it is long, and values as deeply as its fuel lasts, and so may schemas and
+/// grammars; all are walked by recursion. This is address space: only what is walked is ever memory.
 const STACK_BYTES: usize = 512 << 20;
 
 /// Runs `work` on a stack of its own; a panic becomes an error, and nothing is printed about it.
 fn contained<T: Send>(work: impl FnOnce() -> Result<T, String> + Send) -> Result<T, String> {
     static QUIET: Once = Once::new();
     QUIET.call_once(|| std::panic::set_hook(Box::new(|_| {})));
-    let failed = |_| Err("the template engine failed".into());
+    let failed = |_| Err("it failed in a way that it should not (a bug)".into());
     std::thread::scope(|scope| {
         let work = || catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(failed);
         match std::thread::Builder::new()
@@ -64,7 +72,7 @@ fn contained<T: Send>(work: impl FnOnce() -> Result<T, String> + Send) -> Result
             .spawn_scoped(scope, work)
         {
             Ok(thread) => thread.join().unwrap_or_else(failed),
-            Err(e) => Err(format!("no thread for the template engine: {e}")),
+            Err(e) => Err(format!("no thread to work on it: {e}")),
         }
     })
 }
@@ -90,13 +98,7 @@ pub unsafe extern "C" fn hob_template_compile(
 ) -> *mut Template {
     let compiled = text(source, source_size, "the template")
         .and_then(|source| contained(|| Template::compile(source)));
-    match compiled {
-        Ok(compiled) => Box::into_raw(Box::new(compiled)),
-        Err(message) => {
-            error.write(message.into());
-            std::ptr::null_mut()
-        }
-    }
+    boxed(compiled, error)
 }
 
 /// # Safety
@@ -133,5 +135,131 @@ pub unsafe extern "C" fn hob_template_render(
         .and_then(|variables| contained(|| compiled.render(variables, &limits, clock)));
     let ok = rendered.is_ok();
     out.write(rendered.unwrap_or_else(|message| message).into());
+    ok
+}
+
+/// # Safety
+/// As the header says.
+#[no_mangle]
+pub unsafe extern "C" fn hob_token_table_new(
+    bytes: *const u8,
+    ends: *const u32,
+    count: usize,
+    end_tokens: *const u32,
+    end_token_count: usize,
+    tokenize: Tokenize,
+    context: *mut std::ffi::c_void,
+    error: *mut HobText,
+) -> *mut TokenTable {
+    let ends = std::slice::from_raw_parts(ends, count);
+    let mut begin = 0;
+    let tokens: Vec<Vec<u8>> = ends
+        .iter()
+        .map(|&end| {
+            let size = end as usize - begin;
+            let token = std::slice::from_raw_parts(bytes.add(begin), size).to_vec();
+            begin = end as usize;
+            token
+        })
+        .collect();
+    let end_tokens = std::slice::from_raw_parts(end_tokens, end_token_count);
+    let tokenizer = Tokenizer {
+        tokenize,
+        context: context as usize,
+    };
+    boxed(
+        contained(|| TokenTable::new(tokens, end_tokens, tokenizer)),
+        error,
+    )
+}
+
+/// # Safety
+/// As the header says.
+#[no_mangle]
+pub unsafe extern "C" fn hob_token_table_free(table: *mut TokenTable) {
+    if !table.is_null() {
+        drop(Box::from_raw(table));
+    }
+}
+
+/// # Safety
+/// As the header says.
+#[no_mangle]
+pub unsafe extern "C" fn hob_constraint_compile(
+    table: *const TokenTable,
+    kind: Kind,
+    source: *const u8,
+    source_size: usize,
+    error: *mut HobText,
+) -> *mut Constraint {
+    let table = &*table;
+    let compiled = text(source, source_size, "it")
+        .and_then(|source| contained(|| Constraint::compile(table, kind, source)));
+    boxed(compiled, error)
+}
+
+/// # Safety
+/// As the header says.
+#[no_mangle]
+pub unsafe extern "C" fn hob_constraint_free(constraint: *mut Constraint) {
+    if !constraint.is_null() {
+        drop(Box::from_raw(constraint));
+    }
+}
+
+/// # Safety
+/// As the header says.
+#[no_mangle]
+pub unsafe extern "C" fn hob_constraint_mask(
+    constraint: *mut Constraint,
+    bits: *mut u32,
+    words: usize,
+    error: *mut HobText,
+) -> bool {
+    let bits = std::slice::from_raw_parts_mut(bits, words);
+    done((*constraint).mask(bits), error)
+}
+
+/// # Safety
+/// As the header says.
+#[no_mangle]
+pub unsafe extern "C" fn hob_constraint_accept(
+    constraint: *mut Constraint,
+    token: u32,
+    error: *mut HobText,
+) -> bool {
+    done((*constraint).accept(token), error)
+}
+
+/// # Safety
+/// As the header says.
+#[no_mangle]
+pub unsafe extern "C" fn hob_constraint_may_end(constraint: *mut Constraint) -> bool {
+    (*constraint).may_end().unwrap_or(false)
+}
+
+/// # Safety
+/// As the header says.
+#[no_mangle]
+pub unsafe extern "C" fn hob_constraint_must_end(constraint: *const Constraint) -> bool {
+    (*constraint).must_end()
+}
+
+/// The made thing for the caller to own, or null and the error.
+unsafe fn boxed<T>(made: Result<T, String>, error: *mut HobText) -> *mut T {
+    match made {
+        Ok(made) => Box::into_raw(Box::new(made)),
+        Err(message) => {
+            error.write(message.into());
+            std::ptr::null_mut()
+        }
+    }
+}
+
+unsafe fn done(result: Result<(), String>, error: *mut HobText) -> bool {
+    let ok = result.is_ok();
+    if let Err(message) = result {
+        error.write(message.into());
+    }
     ok
 }

@@ -66,6 +66,7 @@ struct LocalModel::Impl {
   std::unique_ptr<engine::Engine> engine;
   std::optional<engine::Sequence>
       sequence;  // the conversation so far, reused where the next begins alike
+  mutable std::shared_ptr<const engine::TokenTable> token_table;  // once a constraint needs it
 
   Result<std::vector<Token>> encode_plain(std::string_view text) const {
     std::vector<Token> tokens;
@@ -83,6 +84,26 @@ struct LocalModel::Impl {
     if (!own) return encode_plain(joined(messages));
     HOB_TRY(const std::string rendered, own->render(to_json(messages)));
     return tokenizer.encode_rendered(rendered);
+  }
+
+  // Of the tokens that the model can choose.
+  Result<std::shared_ptr<const engine::TokenTable>> make_token_table() const {
+    const size_t count = engine->model().spec.vocabulary;
+    std::vector<std::string_view> bytes;
+    for (size_t t = 0; t < count; ++t) bytes.push_back(tokenizer.bytes(static_cast<Token>(t)));
+    auto ends = end_tokens;
+    std::erase_if(ends, [&](Token t) { return static_cast<size_t>(t) >= count; });
+    return engine::TokenTable::create(
+        bytes, ends, [this](std::string_view text) { return tokenizer.encode(text); });
+  }
+
+  Result<engine::Constraint> compile(const ConstraintText& constraint) const {
+    if (!token_table) {
+      HOB_TRY(token_table, make_token_table());
+    }
+    auto compiled = engine::Constraint::compile(token_table, constraint.kind, constraint.text);
+    if (compiled) return compiled;
+    return fail(compiled.error().kind, "{}: {}", constraint.source, compiled.error().message);
   }
 
   engine::Request request(const std::vector<Token>& prompt, const ReplyOptions& options) const {
@@ -119,7 +140,7 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(const std::string& path,
   auto ends = tokenizer.end_tokens();
   return std::unique_ptr<LocalModel>(new LocalModel(std::unique_ptr<Impl>(
       new Impl{std::move(name), std::move(tokenizer), std::move(chat_template), std::move(ends),
-               std::move(engine), std::nullopt})));
+               std::move(engine), std::nullopt, nullptr})));
 }
 
 LocalModel::LocalModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -134,6 +155,10 @@ Result<std::vector<Token>> LocalModel::encode(const std::vector<Message>& messag
 
 Result<Reply> LocalModel::reply(const std::vector<Message>& messages, const ReplyOptions& options,
                                 const std::function<void(std::string_view)>& on_text) {
+  std::optional<engine::Constraint> constraint;
+  if (options.constraint) {
+    HOB_TRY(constraint, impl_->compile(*options.constraint));
+  }
   HOB_TRY(const auto prompt, encode(messages, options.raw));
   if (!impl_->sequence) {
     HOB_TRY(impl_->sequence, impl_->engine->new_sequence());
@@ -149,10 +174,12 @@ Result<Reply> LocalModel::reply(const std::vector<Message>& messages, const Repl
     show(stream.push(impl_->tokenizer.bytes(sampled.token)));
     return !stream.stopped();
   };
-  const auto request = impl_->request(prompt, options);
+  auto request = impl_->request(prompt, options);
+  request.constraint = constraint ? &*constraint : nullptr;
   HOB_TRY(reply.usage, impl_->engine->generate(*impl_->sequence, request, on_token));
   show(stream.finish());
   reply.stop = stream.matched();
+  reply.obeys = reply.usage.obeys && !(constraint && stream.stopped());
   reply.finish = stream.stopped() ? engine::Finish::kEnd : reply.usage.finish;
   return reply;
 }

@@ -28,9 +28,17 @@ struct Message {
 };
 nlohmann::ordered_json to_json(const std::vector<Message>& messages);
 
+// What a reply must obey (engine/constraint.h).
+struct ConstraintText {
+  engine::ConstraintKind kind;
+  std::string source;  // what errors call it
+  std::string text;
+};
+
 struct ReplyOptions {
   engine::SamplerOptions sampler;
   std::optional<size_t> max_tokens;
+  std::optional<ConstraintText> constraint;
   std::vector<std::string> stop;           // the reply ends before the first of these
   int alternatives = engine::kNoLogprobs;  // 0: log-probabilities; n: and n alternatives per token
   bool raw = false;  // the last message's content is the prompt as it stands, no template
@@ -48,6 +56,7 @@ struct Reply {
   std::vector<ReplyToken> tokens;
   engine::Finish finish = engine::Finish::kEnd;  // kStopped only where `cancel` ended it
   std::string stop;                              // the stop string that ended it, if one did
+  bool obeys = true;  // whether the text is all that the constraint asks for, not a piece of it
   engine::Generated usage;
 };
 

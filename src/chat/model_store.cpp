@@ -108,12 +108,15 @@ std::vector<KnownModel> known_models() { return {std::begin(kKnown), std::end(kK
 ModelStore ModelStore::standard() {
   auto folders = split_folders(os::environment("HOB_MODELS"));
   folders.push_back(os::data_dir() + "/models");
-  return ModelStore(std::move(folders));
+  return ModelStore(std::move(folders), hub::CacheFolders::standard());
 }
 
 std::vector<StoredModel> ModelStore::list() const {
   std::vector<StoredModel> found;
   for (const std::string& folder : folders_) scan(folder, found);
+  for (auto& model : hub::cached_models(caches_)) {
+    found.push_back({std::move(model.name), std::move(model.path), model.bytes});
+  }
   std::stable_sort(found.begin(), found.end(),
                    [](const auto& a, const auto& b) { return a.name < b.name; });
   found.erase(std::unique(found.begin(), found.end(),

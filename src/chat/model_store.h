@@ -1,7 +1,8 @@
 // Which model files are on this machine, and which one a person means by a name.
 //
 // Folders: those of $HOB_MODELS (separated by colons), then `models` in hob's data folder
-// ($HOB_HOME). A model's name is its path below the folder without ".gguf".
+// ($HOB_HOME). A model's name is its path below the folder without ".gguf". What other programs
+// have fetched (hub/caches.h) is there as well, where it lies.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "hub/caches.h"
 
 namespace hob::chat {
 
@@ -31,12 +33,13 @@ inline constexpr std::string_view kDefaultModel = "smollm2-135m-instruct-q4_1";
 
 class ModelStore {
  public:
-  explicit ModelStore(std::vector<std::string> folders) : folders_(std::move(folders)) {}
+  explicit ModelStore(std::vector<std::string> folders, hub::CacheFolders caches = {})
+      : folders_(std::move(folders)), caches_(std::move(caches)) {}
   static ModelStore standard();
 
   const std::vector<std::string>& folders() const { return folders_; }
-  // Sorted by name; of two with one name the first folder's stands. Folders that do not exist hold
-  // nothing.
+  // Sorted by name; of two with one name the first folder's stands, and before a cache's. Folders
+  // that do not exist hold nothing.
   std::vector<StoredModel> list() const;
 
   // The file that `wanted` means: a path, a name, an alias, or the beginning or a part of exactly
@@ -47,6 +50,7 @@ class ModelStore {
  private:
   Result<std::string> find_named(std::string_view wanted) const;
   std::vector<std::string> folders_;
+  hub::CacheFolders caches_;
 };
 
 }  // namespace hob::chat

@@ -89,5 +89,16 @@ TEST_F(ModelStoreTest, FirstFolderWins) {
   EXPECT_EQ(both.list()[0].path, (folder_ / "b/same.gguf").string());
 }
 
+TEST_F(ModelStoreTest, OtherProgramsModelsAreUsedInPlace) {
+  const std::string own = add("own/org/repo/both.gguf");
+  add("studio/org/repo/both.gguf");
+  const std::string other = add("studio/org/repo/other.gguf");
+  const ModelStore with_caches({(folder_ / "own").string()},
+                               {.lm_studio = {(folder_ / "studio").string()}});
+  EXPECT_EQ(with_caches.list().size(), 2u);
+  EXPECT_EQ(with_caches.find("both").value(), own);
+  EXPECT_EQ(with_caches.find("org/repo/other").value(), other);
+}
+
 }  // namespace
 }  // namespace hob::chat

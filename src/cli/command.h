@@ -37,9 +37,11 @@ void define_common(CLI::App& app);
 Action define_prompt(CLI::App& app, Io& io);
 Action define_chat(CLI::App& app, Io& io);
 Action define_models(CLI::App& app, Io& io);
+Action define_pull(CLI::App& app, Io& io);
 Action define_inspect(CLI::App& app, Io& io);
 Action define_tokens(CLI::App& app, Io& io);
 Action define_template_render(CLI::App& app, Io& io);
+Action define_schemas_dsl(CLI::App& app, Io& io);
 Action define_perplexity(CLI::App& app, Io& io);
 Action define_bench(CLI::App& app, Io& io);
 

@@ -12,6 +12,8 @@ constexpr Command kCommands[] = {
      "hob -m qwen -s 'Answer in French' 'What is the capital of Italy?'\n"
      "cat notes.txt | hob 'Summarise this in one sentence'\n"
      "hob -o temperature 0 -n 100 --seed 7 'A haiku about rain'\n"
+     "hob --schema 'name, legs int, tame bool' 'Invent a beast'\n"
+     "hob --regex '(yes|no)' 'Is Rome in Italy?'\n"
      "hob --json --logprobs 3 -n 5 'The sky is'",
      define_prompt},
     {"chat", "Talk with a model in the terminal",
@@ -21,11 +23,20 @@ constexpr Command kCommands[] = {
      "hob chat -m qwen -s 'You review C++ code'\n"
      "hob chat -o temperature 0.2 --context 4096",
      define_chat},
-    {"models", "List the models on this machine", "",
+    {"models", "List the models on this machine",
+     "Those of hob, and what Hugging Face's tools, Ollama and LM Studio have fetched.",
      "hob models\n"
      "hob models qwen\n"
      "hob models --json",
      define_models},
+    {"pull", "Fetch a model from the Hugging Face hub",
+     "Without FILE: the repository's only GGUF file, or of several the one in Q4_K_M. An "
+     "interrupted\n"
+     "download goes on where it stopped. HF_ENDPOINT names another hub, HF_TOKEN says who asks.",
+     "hob pull unsloth/SmolLM2-135M-Instruct-GGUF:Q8_0\n"
+     "hob pull Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF\n"
+     "hob pull org/name:model-q6_k.gguf --parallel 2",
+     define_pull},
     {"inspect", "Show what a model file is and what it needs", "",
      "hob inspect smollm2\n"
      "hob inspect model.gguf --tensors\n"
@@ -48,6 +59,12 @@ constexpr Command kCommands[] = {
      "hob template render -m qwen --no-generation-prompt < conversation.json\n"
      "hob template render -m chatml.jinja < conversation.json",
      define_template_render},
+    {"schemas dsl", "Show the JSON schema that fields in the short notation make",
+     "A field is a name, then int, float, bool or str (the default), then a colon and a "
+     "description.",
+     "hob schemas dsl 'name, age int, bio: one short sentence'\n"
+     "hob schemas dsl --multi 'title, year int'",
+     define_schemas_dsl},
     {"perplexity", "Measure how well a model predicts a text",
      "The text is cut into chunks of --context tokens; in each, the second half is predicted from "
      "what\n"

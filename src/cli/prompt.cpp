@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
+#include "cli/constraint_flags.h"
 #include "cli/model_flags.h"
 #include "cli/safe_text.h"
 #include "os/terminal.h"
@@ -15,6 +16,7 @@ using nlohmann::ordered_json;
 struct PromptFlags {
   EngineFlags engine;
   ReplyFlags reply;
+  ConstraintFlags constraint;
   std::string text;
   bool raw = false, no_stream = false, usage = false, json = false, options = false;
   std::optional<int> logprobs;
@@ -100,6 +102,11 @@ ordered_json report(const PromptFlags& flags, const std::string& prompt,
        static_cast<double>(usage.prompt_tokens - usage.cached_tokens) / usage.prompt_seconds},
       {"reply_tokens_per_second", static_cast<double>(usage.reply_tokens) / usage.reply_seconds},
   };
+  if (options.constraint) {
+    object["obeys"] = reply.obeys;
+    object["forced_tokens"] = usage.forced_tokens;
+    object["constraint_seconds"] = usage.mask_seconds;
+  }
   if (flags.logprobs) object["tokens"] = tokens_json(model.tokenizer(), reply);
   return ordered_json::array({object});
 }
@@ -148,6 +155,7 @@ Result<> answer(Io& io, const PromptFlags& flags) {
                 "--system has no place in a --raw prompt: put its text into the prompt");
   }
   HOB_TRY(chat::ReplyOptions options, flags.reply.reply_options());
+  HOB_TRY(options.constraint, flags.constraint.constraint(nullptr));
   HOB_TRY(const std::string prompt, whole_prompt(io, flags.text));
   if (prompt.empty())
     return fail(ErrorKind::kInvalid,
@@ -182,6 +190,11 @@ Result<> answer(Io& io, const PromptFlags& flags) {
     io.note(fmt::format("The reply stops here: the context of {} tokens is full (see --context).\n",
                         model->engine().context()));
   }
+  if (!reply.obeys) {
+    return fail(ErrorKind::kInvalid,
+                "the reply ended ({}) before it was all that {} asks for: it is only a piece",
+                finish_name(reply), options.constraint->source);
+  }
   return {};
 }
 
@@ -192,6 +205,7 @@ Action define_prompt(CLI::App& app, Io& io) {
   app.add_option("PROMPT", flags->text, "What to ask");
   flags->engine.declare(app);
   flags->reply.declare(app);
+  flags->constraint.declare(app);
   app.add_flag("--raw", flags->raw,
                "Continue the text as it stands, without the model's chat template");
   app.add_flag("--no-stream", flags->no_stream, "Print the reply when it is complete");

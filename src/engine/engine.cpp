@@ -4,8 +4,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
+#include <optional>
 #include <system_error>
 
+#include "base/check.h"
+#include "engine/constrained_reply.h"
 #include "kernels/registry.h"
 #include "os/cpu.h"
 
@@ -101,9 +105,11 @@ Result<> Engine::run(std::span<const Slice> slices, std::vector<float>& logits) 
   for (const Slice& slice : slices) {
     for (size_t first = 0; first < slice.tokens.size();) {
       const size_t count = std::min(slice.tokens.size() - first, chunk_ - rows);
-      const bool ends = first + count == slice.tokens.size();
-      const Logits wanted = slice.logits == Logits::kLast && !ends ? Logits::kNone : slice.logits;
-      pieces.push_back({slice.sequence, slice.tokens.subspan(first, count), wanted});
+      const size_t behind = slice.tokens.size() - first - count;  // rows of later pieces
+      const size_t last = slice.last > behind ? std::min(slice.last - behind, count) : 0;
+      const Logits wanted =
+          slice.logits == Logits::kLast && last == 0 ? Logits::kNone : slice.logits;
+      pieces.push_back({slice.sequence, slice.tokens.subspan(first, count), wanted, last});
       first += count;
       rows += count;
       if (rows == chunk_) {
@@ -129,7 +135,7 @@ void Engine::run_chunk(std::span<const Slice> pieces, std::vector<float>& logits
     piece.sequence->tokens_.insert(piece.sequence->tokens_.end(), piece.tokens.begin(),
                                    piece.tokens.end());
     const size_t unwanted = piece.logits == Logits::kNone   ? rows.rows
-                            : piece.logits == Logits::kLast ? rows.rows - 1
+                            : piece.logits == Logits::kLast ? rows.rows - piece.last
                                                             : 0;
     for (size_t r = unwanted; r < rows.rows; ++r) wanted.push_back(rows.first_row + r);
   }
@@ -174,21 +180,37 @@ struct Engine::Step {
   std::span<const float> row;  // of them, the one behind the sequence's last token
 };
 
-Result<> Engine::step(Step& s, Token token, size_t most_drafts) {
+Result<> Engine::step(Step& s, std::span<const Token> reply, size_t most_drafts,
+                      const TokenMask* allowed) {
+  // Of more than so many the whole head is as good.
+  constexpr size_t kFewTokens = 2048;
   const size_t vocabulary = model_->spec.vocabulary;
-  const bool ran_already = s.speculation.accept(token);
-  if (ran_already) {
+  std::vector<Token> tokens;  // those that have not run
+  for (const Token token : reply) {
+    const bool ran_already = s.speculation.accept(token);
+    if (!ran_already) {
+      tokens.push_back(token);
+      continue;
+    }
+    HOB_CHECK(tokens.empty(), "a draft came true behind a token that was none");
     s.sequence.tokens_.push_back(token);
     s.row = {s.row.data() + vocabulary, vocabulary};
-    return {};
   }
+  if (tokens.empty()) return {};
+  const bool single = tokens.size() == 1;
   const auto drafts = s.speculation.drafts(most_drafts);
-  std::vector<Token> tokens = {token};
   tokens.insert(tokens.end(), drafts.begin(), drafts.end());
-  const Slice slice{&s.sequence, tokens, Logits::kAll};
+  const auto few = allowed && drafts.empty() ? allowed->at_most(kFewTokens) : std::nullopt;
+  const Slice slice{&s.sequence, tokens, few ? Logits::kNone : Logits::kLast, 1 + drafts.size()};
   const double started = s.clock();
   HOB_TRY_VOID(run({&slice, 1}, s.logits));
-  step_costs_.ran(tokens.size(), s.clock() - started);
+  if (few) {
+    std::vector<float> logits(few->size());
+    model_->logits_of(*run_, (tokens.size() - 1) % chunk_, *few, logits);
+    s.logits.assign(vocabulary, -std::numeric_limits<float>::infinity());
+    for (size_t i = 0; i < few->size(); ++i) s.logits[static_cast<size_t>((*few)[i])] = logits[i];
+  }
+  if (single && !few) step_costs_.ran(tokens.size(), s.clock() - started);
   // The cache keeps the drafts' keys and values; a token that is not the drafted one overwrites.
   s.sequence.truncate(s.sequence.tokens().size() - drafts.size());
   s.row = std::span(s.logits).first(vocabulary);
@@ -221,12 +243,14 @@ Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
   HOB_TRY(const bool filled, prefill(sequence, request.prompt, cancelled, at.logits));
   if (!filled) {
     result.finish = Finish::kStopped;
+    result.obeys = !request.constraint || request.constraint->may_end();
     return result;
   }
   result.prompt_seconds = seconds_since(started);
 
   at.row = at.logits;
   Sampler sampler(request.sampler, model_->spec.vocabulary);
+  ConstrainedReply constraint(request);
   const auto reply_started = std::chrono::steady_clock::now();
   result.finish = Finish::kLength;
   while (result.reply_tokens < request.max_tokens) {
@@ -234,29 +258,50 @@ Result<Generated> Engine::generate(Sequence& sequence, const Request& request,
       result.finish = Finish::kStopped;
       break;
     }
-    HOB_TRY(const Sampled sampled, sampler.sample(at.row, sequence.tokens(), request.alternatives));
-    if (std::find(request.end_tokens.begin(), request.end_tokens.end(), sampled.token) !=
-        request.end_tokens.end()) {
-      result.finish = Finish::kEnd;
+    HOB_TRY(const TokenMask* allowed, constraint.allowed());
+    HOB_TRY(const Sampled sampled,
+            sampler.sample(at.row, sequence.tokens(), request.alternatives, allowed));
+    // The sampled token, and those behind it that the constraint leaves no choice about: they run
+    // in one go.
+    std::vector<Token> tokens;
+    std::optional<Finish> finish;
+    for (Sampled next = sampled;;) {
+      if (std::find(request.end_tokens.begin(), request.end_tokens.end(), next.token) !=
+          request.end_tokens.end()) {
+        finish = Finish::kEnd;
+        break;
+      }
+      ++result.reply_tokens;
+      tokens.push_back(next.token);
+      HOB_TRY_VOID(constraint.accept(next.token));
+      if (!on_token(next)) {
+        finish = Finish::kStopped;
+      } else if (constraint.must_end()) {
+        finish = Finish::kEnd;
+      } else if (result.reply_tokens == request.max_tokens) {
+        finish = Finish::kLength;
+      } else if (sequence.tokens().size() + tokens.size() > context_) {
+        finish = Finish::kContextFull;
+      }
+      if (finish) break;
+      HOB_TRY(const auto forced, constraint.forced());
+      if (!forced || cancelled()) break;
+      next = {.token = *forced};
+    }
+    if (!tokens.empty()) result.forced_tokens += tokens.size() - 1;
+    if (finish) {
+      result.finish = *finish;
       break;
     }
-    ++result.reply_tokens;
-    if (!on_token(sampled)) {
-      result.finish = Finish::kStopped;
-      break;
-    }
-    if (result.reply_tokens == request.max_tokens) break;
-    if (sequence.tokens().size() == context_) {
-      result.finish = Finish::kContextFull;
-      break;
-    }
-    const size_t room = context_ - sequence.tokens().size();
+    const size_t room = context_ - sequence.tokens().size() - tokens.size();
     const size_t wanted = request.max_tokens - result.reply_tokens;
-    HOB_TRY_VOID(step(at, sampled.token, std::min(room, wanted) - 1));
+    HOB_TRY_VOID(step(at, tokens, std::min(room, wanted - 1), constraint.known()));
   }
   result.reply_seconds = seconds_since(reply_started);
   result.drafted_tokens = at.speculation.drafted();
   result.accepted_tokens = at.speculation.accepted();
+  result.obeys = constraint.may_end();
+  result.mask_seconds = constraint.seconds();
   return result;
 }
 

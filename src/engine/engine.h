@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "engine/constraint.h"
 #include "engine/kv_cache.h"
 #include "engine/sampler.h"
 #include "engine/speculation.h"
@@ -54,6 +55,7 @@ struct Slice {
   Sequence* sequence;
   std::span<const Token> tokens;  // appended to the sequence
   Logits logits = Logits::kLast;
+  size_t last = 1;  // how many rows kLast means; at most all
 };
 
 enum class Finish { kEnd, kLength, kStopped, kContextFull };
@@ -62,6 +64,8 @@ struct Request {
   std::span<const Token>
       prompt;  // the whole conversation; the common prefix with the cache is not run again
   SamplerOptions sampler;
+  // What the reply must obey, from its first token on; null: nothing. Used up by the reply.
+  Constraint* constraint = nullptr;
   size_t max_tokens = SIZE_MAX;
   std::vector<Token> end_tokens;              // end the reply; not part of it
   int alternatives = kNoLogprobs;             // as Sampler::sample's
@@ -74,6 +78,9 @@ struct Generated {
   Finish finish = Finish::kEnd;
   size_t prompt_tokens = 0, cached_tokens = 0, reply_tokens = 0;
   size_t drafted_tokens = 0, accepted_tokens = 0;  // drafts run, and those that the reply took
+  size_t forced_tokens = 0;  // what the constraint left no choice about, run without sampling
+  bool obeys = true;         // whether the reply is all that its constraint asks for
+  double mask_seconds = 0;   // of reply_seconds, what the constraint took
   double prompt_seconds = 0, reply_seconds = 0;
 };
 
@@ -110,10 +117,11 @@ class Engine {
   // Runs what of the prompt is not cached; false where `cancelled` ended it.
   Result<bool> prefill(Sequence& sequence, std::span<const Token> prompt,
                        const std::function<bool()>& cancelled, std::vector<float>& logits);
-  // The logits after `token`, the reply's next, and a place for it in the sequence. At most
-  // `most_drafts` are run with it.
+  // The logits after `tokens`, the reply's next, and a place for them in the sequence. At most
+  // `most_drafts` are run with them. Where `allowed` is not null, only its tokens' logits count.
   struct Step;
-  Result<> step(Step& step, Token token, size_t most_drafts);
+  Result<> step(Step& step, std::span<const Token> tokens, size_t most_drafts,
+                const TokenMask* allowed);
 
   std::shared_ptr<const models::Transformer> model_;
   os::ThreadPool pool_;

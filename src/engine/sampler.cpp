@@ -18,6 +18,7 @@ namespace {
 struct Input {
   const SamplerOptions& options;
   std::span<const Token> history;
+  const TokenMask* allowed;  // null: every token
 };
 
 struct AdjustingStep {
@@ -71,6 +72,10 @@ constexpr NarrowingStep kNarrowingSteps[] = {
 // The logits themselves where no step changes them, else the changed copy in `state`.
 std::span<const float> adjust(const Input& in, std::span<const float> logits, SamplerState& state) {
   bool copied = false;
+  if (in.allowed) {
+    copy_allowed(state.adjusted, logits, *in.allowed);
+    copied = true;
+  }
   for (const auto& step : kAdjustingSteps) {
     if (!step.active(in.options)) continue;
     if (!copied) state.adjusted.assign(logits.begin(), logits.end());
@@ -152,10 +157,10 @@ Sampler& Sampler::operator=(Sampler&&) noexcept = default;
 Sampler::~Sampler() = default;
 
 Result<Sampled> Sampler::sample(std::span<const float> logits, std::span<const Token> history,
-                                int alternatives) {
+                                int alternatives, const TokenMask* allowed) {
   HOB_CHECK(logits.size() == vocabulary_, "{} logits for a vocabulary of {}", logits.size(),
             vocabulary_);
-  const Input in{options_, history};
+  const Input in{options_, history, allowed};
   const auto scores = adjust(in, logits, *state_);
   const auto best = best_token(scores);
   if (!best) {

@@ -1,9 +1,9 @@
 // From logits to a token: the chain of samplers under their usual names, in the usual order.
 //
-// Order: logit bias, penalties (repetition, frequency, presence), DRY, top-k, typical, top-p,
-// min-p, XTC, temperature, draw. Temperature 0 is greedy: the best score after bias, penalties and
-// DRY, ties to the lowest id; what only narrows the choice does not run then. Mirostat 2 takes
-// the place of top-k to XTC, and cuts after temperature.
+// Order: what is not allowed falls out; logit bias, penalties (repetition, frequency, presence),
+// DRY, top-k, typical, top-p, min-p, XTC, temperature, draw. Temperature 0 is greedy: the best
+// score after bias, penalties and DRY, ties to the lowest id; what only narrows the choice does not
+// run then. Mirostat 2 takes the place of top-k to XTC, and cuts after temperature.
 //
 // The same bits everywhere: probabilities are whole multiples of 2^-40 of the likeliest one's
 // (engine/sampler_steps.h), so sums have no order, and exp and log are our own
@@ -84,6 +84,7 @@ struct Sampled {
 // vocabulary.
 inline constexpr int kNoLogprobs = -1;
 
+class TokenMask;      // engine/token_mask.h
 struct SamplerState;  // scratch between steps, engine/sampler_steps.h
 
 // Not thread-safe: one Sampler per conversation. Its only memory between calls is mirostat's mu;
@@ -98,9 +99,10 @@ class Sampler {
 
   // `logits` [V] are left as they were. `history` is the prompt and reply so far; the draw's
   // position is its length. `alternatives`: kNoLogprobs, or how many candidates to return (0: the
-  // chosen token's own logprob only). kInvalid where no logit is finite.
+  // chosen token's own logprob only). `allowed`: the tokens to choose among; null: all. kInvalid
+  // where no logit of these is finite.
   Result<Sampled> sample(std::span<const float> logits, std::span<const Token> history,
-                         int alternatives = kNoLogprobs);
+                         int alternatives = kNoLogprobs, const TokenMask* allowed = nullptr);
   const SamplerOptions& options() const { return options_; }
 
  private:

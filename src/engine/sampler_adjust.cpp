@@ -1,7 +1,10 @@
 // The adjusting steps of the sampler chain: what changes scores before any choice is narrowed.
 //
-// They touch few tokens, so they walk the history and the bias, never the vocabulary.
+// They touch few tokens, so they walk the history, the bias and what is allowed, never the
+// vocabulary.
 #include <algorithm>
+#include <bit>
+#include <limits>
 #include <map>
 #include <vector>
 
@@ -77,6 +80,18 @@ double dry_penalty(size_t length, const SamplerOptions& options) {
 }
 
 }  // namespace
+
+void copy_allowed(std::vector<float>& scores, std::span<const float> logits,
+                  const TokenMask& allowed) {
+  scores.assign(logits.size(), -std::numeric_limits<float>::infinity());
+  const auto words = allowed.words();
+  for (size_t w = 0; w < words.size(); ++w) {
+    for (uint32_t left = words[w]; left != 0; left &= left - 1) {
+      const size_t token = 32 * w + static_cast<size_t>(std::countr_zero(left));
+      if (token < scores.size()) scores[token] = logits[token];
+    }
+  }
+}
 
 void add_logit_bias(std::span<float> scores, const std::map<Token, double>& bias) {
   for (const auto& [token, amount] : bias) {

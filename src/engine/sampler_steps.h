@@ -26,6 +26,7 @@
 
 #include "base/result.h"
 #include "engine/sampler.h"
+#include "engine/token_mask.h"
 
 namespace hob::engine {
 
@@ -78,6 +79,9 @@ struct SamplerState {
 };
 
 // --- adjusting steps: `scores` [V]; tokens outside it are ignored -------------------------------
+// The logits of the allowed tokens; -inf for all others, which are not looked at.
+void copy_allowed(std::vector<float>& scores, std::span<const float> logits,
+                  const TokenMask& allowed);
 void add_logit_bias(std::span<float> scores, const std::map<Token, double>& bias);
 // Tokens among the last `last_n` of `history` (-1: all): positive scores are divided by the
 // repetition penalty and others multiplied; then the frequency penalty times their count and the

@@ -96,15 +96,34 @@ void Transformer::forward(Run& full, std::span<const int32_t> tokens,
   for (size_t i = 0; i < std::size(used); ++i) *used[i] = whole[i];
 }
 
-void Transformer::logits(Run& run, std::span<const size_t> which, const Matrix& out) const {
-  HOB_CHECK(which.size() <= run.rows && out.rows == which.size() && out.cols == spec.vocabulary);
+void Transformer::prepare_logits(Run& run, std::span<const size_t> which) const {
+  HOB_CHECK(which.size() <= run.rows);
   const Matrix rows = run.logits_in.top(which.size());
   for (size_t i = 0; i < which.size(); ++i) {
     std::memcpy(rows.row(i), run.resid.row(which[i]), spec.width * sizeof(float));
   }
   ops::rmsnorm(run.ctx, rows, rows, output_norm.data(), spec.norm_eps);
   run.operand.set(rows);
+}
+
+void Transformer::logits(Run& run, std::span<const size_t> which, const Matrix& out) const {
+  HOB_CHECK(out.rows == which.size() && out.cols == spec.vocabulary);
+  prepare_logits(run, which);
   ops::linear(run.ctx, run.operand, {{out, &head}});
+}
+
+void Transformer::logits_of(Run& run, size_t which, std::span<const int32_t> tokens,
+                            std::span<float> out) const {
+  HOB_CHECK(out.size() == tokens.size());
+  prepare_logits(run, {&which, 1});
+  // The rows of the head that are asked for, side by side: a copy that stays in the caches.
+  const size_t bytes = head.row_bytes();
+  std::vector<std::byte> rows(tokens.size() * bytes);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    std::memcpy(rows.data() + i * bytes, head.data + static_cast<size_t>(tokens[i]) * bytes, bytes);
+  }
+  const Weight few{rows.data(), head.format, tokens.size(), head.cols};
+  ops::linear(run.ctx, run.operand, {{Matrix(out.data(), 1, out.size()), &few}});
 }
 
 std::vector<ops::KvLayer> Transformer::cache_layout(ops::KvFormat format, size_t positions) const {

@@ -97,12 +97,20 @@ class Transformer {
   // Logits [N,V] of the run's rows `which` [N].
   void logits(Run& run, std::span<const size_t> which, const Matrix& out) const;
 
+  // Of the run's row `which` those of `tokens` alone, to the same bits: `out` [tokens].
+  void logits_of(Run& run, size_t which, std::span<const int32_t> tokens,
+                 std::span<float> out) const;
+
   // The cache a sequence of `positions` needs, layer by layer (data null).
   std::vector<ops::KvLayer> cache_layout(ops::KvFormat format, size_t positions) const;
   uint64_t parameters() const;
   uint64_t weight_bytes() const;  // what a decoded token streams from memory
   // Multiply-adds with weights per prompt token (the head runs for the last one only).
   uint64_t products_per_token() const;
+
+ private:
+  // Of the rows `which`, what the head takes.
+  void prepare_logits(Run& run, std::span<const size_t> which) const;
 };
 
 }  // namespace hob::models

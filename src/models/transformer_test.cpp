@@ -172,6 +172,36 @@ std::vector<float> forward(const Transformer& model, const std::vector<int32_t>&
   return logits;
 }
 
+// Some tokens' logits are those of the whole head, whatever the format and the number of tokens.
+TEST(Transformer, LogitsOfFewTokensAreTheSameBits) {
+  for (const auto format : {quant::Format::kF32, quant::Format::kF16, quant::Format::kQ8_0,
+                            quant::Format::kQ4_K, quant::Format::kQ6_K}) {
+    const auto file =
+        *test::parse_model(test::tiny_model({.width = 256, .ffn = 256, .format = format}));
+    const auto model = *load(file);
+    const size_t V = model->spec.vocabulary;
+    os::ThreadPool pool(2);
+    for (const kernels::Table* table : kernels::compiled()) {
+      if (!kernels::runs_here(*table)) continue;
+      ops::Ctx ctx(pool, *table);
+      auto run = *model->make_run(ctx, 3);
+      for (size_t i = 0; i < 3 * model->spec.width; ++i)
+        run->resid.data[i] = static_cast<float>(i % 17) - 8.3f;
+      std::vector<float> whole(V);
+      const size_t row = 2;
+      model->logits(*run, {&row, 1}, Matrix(whole.data(), 1, V));
+      for (const size_t count : {1, 2, 5, 16, 33, 100}) {
+        const auto tokens = test::some_tokens(count, V, count);
+        std::vector<float> few(count);
+        model->logits_of(*run, row, tokens, few);
+        for (size_t i = 0; i < count; ++i) {
+          EXPECT_EQ(few[i], whole[static_cast<size_t>(tokens[i])]) << table->name << " " << count;
+        }
+      }
+    }
+  }
+}
+
 // Squared error of the logits as a share of their energy.
 double error(const TinyOptions& options, size_t length = 40) {
   const auto file = *test::parse_model(test::tiny_model(options));
