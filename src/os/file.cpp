@@ -1,6 +1,7 @@
 #include "os/file.h"
 
 #include <fcntl.h>
+#include <pwd.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <utility>
+#include <vector>
 
 namespace hob::os {
 namespace {
@@ -36,8 +38,7 @@ auto fail_errno(const std::string& path, const char* action) {
 std::string xdg(const char* variable, const char* fallback) {
   if (const char* home = std::getenv("HOB_HOME"); home && *home) return home;
   if (const char* dir = std::getenv(variable); dir && *dir) return std::string(dir) + "/hob";
-  const char* home = std::getenv("HOME");
-  return std::string(home && *home ? home : ".") + "/" + fallback + "/hob";
+  return home_dir() + "/" + fallback + "/hob";
 }
 
 }  // namespace
@@ -128,6 +129,15 @@ Result<> write_file_atomically(const std::string& path, std::string_view content
 }
 
 bool file_exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+std::string home_dir() {
+  if (const char* home = std::getenv("HOME"); home && *home) return home;
+  passwd entry{};
+  passwd* found = nullptr;
+  std::vector<char> buffer(1 << 14);
+  ::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found);
+  return found && found->pw_dir && *found->pw_dir ? found->pw_dir : ".";
+}
 
 std::string data_dir() { return xdg("XDG_DATA_HOME", ".local/share"); }
 std::string cache_dir() { return xdg("XDG_CACHE_HOME", ".cache"); }

@@ -37,6 +37,8 @@ Result<std::string> read_all(int fd, const std::string& name);
 Result<> write_file_atomically(const std::string& path, std::string_view content);
 bool file_exists(const std::string& path);
 
+// $HOME, else what the user database says, else the current folder.
+std::string home_dir();
 // $HOB_HOME, or the XDG folders named hob. Nothing is created.
 std::string data_dir();
 std::string cache_dir();
