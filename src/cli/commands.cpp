@@ -23,9 +23,8 @@ constexpr Command kCommands[] = {
      "hob chat -m qwen -s 'You review C++ code'\n"
      "hob chat -o temperature 0.2 --context 4096",
      define_chat},
-    {"models list", "List the models on this machine",
-     "Those of hob, and what Hugging Face's tools, Ollama and LM Studio have fetched. 'hob models' is "
-     "short for it.",
+    {"models", "List the models on this machine",
+     "Those of hob, and what Hugging Face's tools, Ollama and LM Studio have fetched.",
      "hob models\n"
      "hob models qwen\n"
      "hob models --json",

@@ -1,0 +1,58 @@
+"""The suite that compares hob with simonw's llm (llm_compat/run): its cases, its table of intended
+differences, and llm's recorded answers.
+
+One test fetches llm itself and holds the recorded answers to it; where the package index does not
+answer, it skips itself.
+"""
+
+import pathlib
+import sys
+import unittest
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "llm_compat"))
+
+import case_file
+import programs
+import verdicts
+
+CASES = case_file.read(programs.HERE / "cases")
+RECORDED = verdicts.read_answers()
+INTENDED = verdicts.intended()
+
+
+class LlmCompatSuiteTest(unittest.TestCase):
+    def test_the_table_names_cases(self):
+        self.assertEqual(INTENDED.keys() - {case.name for case in CASES}, set())
+
+    def test_the_answers_are_of_these_cases(self):
+        self.assertEqual(list(RECORDED), [case.name for case in CASES])
+
+    def test_there_are_enough(self):
+        self.assertGreaterEqual(sum(len(case.commands) for case in CASES), 250)
+        self.assertLessEqual(len(INTENDED), 0.05 * len(CASES))
+
+    def test_a_difference_is_seen_and_so_is_one_that_went_away(self):
+        llm = ["$ x", "status 0", "| a", "file user/f", "| b"]
+        hob = ["$ x", "status 0", "| a", "file user/f", "| c"]
+        self.assertIn("differs in files", verdicts.judge("n", llm, hob, {}))
+        self.assertIsNone(verdicts.judge("n", llm, hob, {"n": {"files"}}))
+        self.assertIn("differs in files", verdicts.judge("n", llm, hob, {"n": {"stdout"}}))
+        self.assertIn("no difference any more", verdicts.judge("n", llm, llm, {"n": {"files"}}))
+
+    def test_the_recorded_answers_are_llms(self):
+        try:
+            servers = [programs.Llm() for _ in range(verdicts.WORKERS)]
+        except programs.Unavailable as reason:
+            self.skipTest(str(reason))
+        for server in servers:
+            self.addCleanup(server.close)
+        answers = verdicts.observe_all(CASES, servers)
+        changed = [
+            verdicts.judge(case.name, RECORDED[case.name], answers[case.name], {}) for case in CASES
+        ]
+        self.assertEqual([complaint for complaint in changed if complaint], [])
+
+
+if __name__ == "__main__":
+    unittest.main()
