@@ -221,6 +221,18 @@ TEST_F(CliTest, FirstWordThatIsNoCommandIsAPrompt) {
   EXPECT_THAT(hob({"template"}).out, HasSubstr("template render"));
 }
 
+// `hob models -q x` is `hob models list -q x`: for every group that has a list.
+TEST_F(CliTest, AGroupRunsItsListAlsoWithFlags) {
+  EXPECT_EQ(hob({"models", "--json"}).out, "[]\n");
+  EXPECT_EQ(hob({"models", "list", "--json"}).out, "[]\n");
+  EXPECT_THAT(hob({"models", "--jsn"}).err,
+              HasSubstr("Try 'hob models list --help' for help.\n\n"
+                        "Error: No such option: --jsn Did you mean --json?"));
+  EXPECT_THAT(hob({"models", "--help"}).out, HasSubstr("\nCommands:\n  models list"));
+  EXPECT_THAT(hob({"models", "list", "--help"}).out, StartsWith("Usage: hob models list"));
+  EXPECT_EQ(hob({"template", "--json"}).status, 2);  // a group without a list
+}
+
 TEST_F(CliTest, ModelsWithoutAny) {
   EXPECT_EQ(hob({"models", "--json"}).out, "[]\n");
   EXPECT_THAT(hob({"models"}).err, HasSubstr("No models in"));

@@ -23,8 +23,9 @@ constexpr Command kCommands[] = {
      "hob chat -m qwen -s 'You review C++ code'\n"
      "hob chat -o temperature 0.2 --context 4096",
      define_chat},
-    {"models", "List the models on this machine",
-     "Those of hob, and what Hugging Face's tools, Ollama and LM Studio have fetched.",
+    {"models list", "List the models on this machine",
+     "Those of hob, and what Hugging Face's tools, Ollama and LM Studio have fetched. 'hob models' is "
+     "short for it.",
      "hob models\n"
      "hob models qwen\n"
      "hob models --json",

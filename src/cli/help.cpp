@@ -74,6 +74,7 @@ std::string usage_line(const Command& command, const CLI::App& app) {
 std::string command_help(const Command& command, const CLI::App& app) {
   std::string positionals, flags;
   for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group().empty()) continue;  // hidden
     if (is_positional(*option)) {
       positionals += two_columns(option->get_name(true), option->get_description());
     } else {
@@ -97,7 +98,11 @@ std::string overview(std::string_view group) {
     if (!group.empty() && !command.name.starts_with(fmt::format("{} ", group))) continue;
     out += two_columns(command.name, command.summary);
   }
-  if (!group.empty()) return out + fmt::format("\nSee 'hob {} COMMAND --help'.\n", group);
+  if (!group.empty()) {
+    if (find_command(fmt::format("{} list", group)))
+      out += fmt::format("\n'hob {0}' is short for 'hob {0} list', also with its flags.\n", group);
+    return out + fmt::format("\nSee 'hob {} COMMAND --help'.\n", group);
+  }
   out += "\nOptions:\n" + two_columns("--version", "Show the version and exit") +
          two_columns("-h, --help", "Show this help, or that of a command, and exit");
   out += "\nExamples:\n" + indented(
@@ -127,6 +132,7 @@ std::string command_reference() {
 std::vector<std::string> flag_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options()) {
+    if (option->get_group().empty()) continue;  // hidden
     for (const auto& name : option->get_lnames()) names.push_back("--" + name);
     for (const auto& name : option->get_snames()) names.push_back("-" + name);
   }

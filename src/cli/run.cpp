@@ -19,9 +19,12 @@ constexpr int kOk = 0, kFailed = 1, kUsage = 2;
 
 struct Chosen {
   const Command* command = nullptr;  // null: print the overview of `group`
-  std::string_view group;
-  size_t words = 0;  // leading arguments that named it
+  std::string group;                 // empty, or the words of the group that was named
+  size_t words = 0;                  // leading arguments that named command or group
+  bool fell_through = false;         // a group was named, and its `list` runs
 };
+
+bool is_help(std::string_view word) { return word == "-h" || word == "--help"; }
 
 bool is_group(std::string_view word) {
   const std::string prefix = fmt::format("{} ", word);
@@ -29,23 +32,24 @@ bool is_group(std::string_view word) {
                      [&](const Command& c) { return c.name.starts_with(prefix); });
 }
 
+// The command or group that the leading words name; without either, the first command of all. A
+// group that has a `list` runs it when what follows is no member of the group, be it a flag or a
+// word: `hob logs -n 5` is `hob logs list -n 5`.
 Chosen choose(const std::vector<std::string>& arguments) {
-  if (arguments.empty()) return {&commands().front(), {}, 0};
-  if (const Command* command = find_command(arguments[0])) return {command, {}, 1};
-  if (!is_group(arguments[0])) return {&commands().front(), {}, 0};
-  if (arguments.size() > 1) {
-    if (const Command* command = find_command(arguments[0] + ' ' + arguments[1]))
-      return {command, {}, 2};
+  Chosen chosen;
+  for (const std::string& word : arguments) {
+    const std::string name = chosen.group.empty() ? word : chosen.group + ' ' + word;
+    if (const Command* command = find_command(name))
+      return {command, chosen.group, chosen.words + 1, false};
+    if (!is_group(name)) break;
+    chosen.group = name;
+    ++chosen.words;
   }
-  return {nullptr, arguments[0], 1};
-}
-
-bool is_help(std::string_view word) { return word == "-h" || word == "--help"; }
-
-std::vector<std::string> command_names() {
-  std::vector<std::string> names;
-  for (const Command& command : commands()) names.emplace_back(command.name);
-  return names;
+  if (chosen.group.empty()) return {&commands().front(), {}, 0};
+  const bool help = chosen.words < arguments.size() && is_help(arguments[chosen.words]);
+  if (!help) chosen.command = find_command(chosen.group + " list");
+  chosen.fell_through = chosen.command != nullptr;
+  return chosen;
 }
 
 int usage_error(const Command& command, const CLI::App& app, Io& io, std::string_view message) {
@@ -55,14 +59,23 @@ int usage_error(const Command& command, const CLI::App& app, Io& io, std::string
   return kUsage;
 }
 
-// `group` is empty, or the command's first word.
+// The member of a group (the first word of any command, for no group) that `word` is a slip of, or
+// nothing.
+std::string meant_member(std::string_view group, std::string_view word) {
+  const std::string prefix = group.empty() ? "" : fmt::format("{} ", group);
+  std::vector<std::string> members;
+  for (const Command& command : commands()) {
+    if (!command.name.starts_with(prefix)) continue;
+    const std::string_view rest = command.name.substr(prefix.size());
+    members.emplace_back(rest.substr(0, rest.find(' ')));
+  }
+  return nearest(word, members);
+}
+
+// `group` is empty, or the words of a group.
 int no_such_command(std::string_view group, std::string_view word, Io& io) {
   const std::string prefix = group.empty() ? "" : fmt::format("{} ", group);
-  std::vector<std::string> names;
-  for (const std::string& name : command_names()) {
-    if (name.starts_with(prefix)) names.push_back(name.substr(prefix.size()));
-  }
-  const std::string near = nearest(word, names);
+  const std::string near = meant_member(group, word);
   io.note(fmt::format("Usage: hob {}COMMAND [OPTIONS]\nTry 'hob {}--help' for help.\n\n", prefix,
                       prefix));
   print_error(io, fmt::format("No such command '{}'.{}", word,
@@ -141,9 +154,22 @@ int run_command(const Command& command, std::vector<std::string> arguments, Io& 
 void hint_at_command(const std::vector<std::string>& arguments, Io& io) {
   if (arguments.size() != 1 || !io.err_terminal || arguments[0].find(' ') != std::string::npos)
     return;
-  const std::string near = nearest(arguments[0], command_names());
+  const std::string near = meant_member({}, arguments[0]);
   if (near.empty()) return;
   io.note(fmt::format("Taking '{}' as a prompt; did you mean 'hob {}'?\n", arguments[0], near));
+}
+
+// `hob logs stauts` would be `hob logs list stauts`, which takes no such argument: better to say
+// what was meant.
+bool slip_of_member(const Chosen& chosen, const std::vector<std::string>& arguments) {
+  if (!chosen.fell_through || chosen.words >= arguments.size()) return false;
+  if (meant_member(chosen.group, arguments[chosen.words]).empty()) return false;
+  CLI::App app;
+  Io none;
+  chosen.command->define(app, none);
+  const auto options = app.get_options();
+  return std::none_of(options.begin(), options.end(),
+                      [](const CLI::Option* option) { return option->get_positional(); });
 }
 
 int dispatch(std::vector<std::string> arguments, Io& io) {
@@ -164,11 +190,13 @@ int dispatch(std::vector<std::string> arguments, Io& io) {
   }
   const Chosen chosen = choose(arguments);
   if (!chosen.command) {
-    const bool named = arguments.size() > 1 && !is_help(arguments[1]);
-    if (named) return no_such_command(chosen.group, arguments[1], io);
+    const bool named = arguments.size() > chosen.words && !is_help(arguments[chosen.words]);
+    if (named) return no_such_command(chosen.group, arguments[chosen.words], io);
     io.write(overview(chosen.group));
     return finish(io, {});
   }
+  if (slip_of_member(chosen, arguments))
+    return no_such_command(chosen.group, arguments[chosen.words], io);
   if (chosen.words == 0) hint_at_command(arguments, io);
   arguments.erase(arguments.begin(), arguments.begin() + static_cast<std::ptrdiff_t>(chosen.words));
   return run_command(*chosen.command, std::move(arguments), io);
