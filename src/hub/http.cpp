@@ -10,7 +10,7 @@
 namespace hob::hub {
 namespace {
 
-constexpr long kConnectSeconds = 20, kMostRedirects = 10;
+constexpr long kConnectSeconds = 20;
 // A transfer slower than this for so long has been lost without a word.
 constexpr long kLeastBytesPerSecond = 100, kSilentSeconds = 30;
 
@@ -121,7 +121,7 @@ HttpReply http_get(const HttpRequest& request, const HttpHandlers& handlers) {
   set(c, CURLOPT_HTTPHEADER, headers.get());
   set(c, CURLOPT_USERAGENT, "hob");
   set(c, CURLOPT_FOLLOWLOCATION, 1L);
-  set(c, CURLOPT_MAXREDIRS, kMostRedirects);
+  set(c, CURLOPT_MAXREDIRS, static_cast<long>(request.redirects));
   set(c, CURLOPT_PROTOCOLS_STR, "http,https");
   set(c, CURLOPT_REDIR_PROTOCOLS_STR, secure ? "https" : "http,https");
   set(c, CURLOPT_CONNECTTIMEOUT, kConnectSeconds);

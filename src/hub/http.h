@@ -19,6 +19,7 @@ struct HttpRequest {
   std::string url;
   std::vector<std::string> headers;  // "Name: value"
   uint64_t from = 0;                 // asks for the bytes from here on, where not 0
+  int redirects = 10;                // followed at most
 };
 
 struct HttpReply {
