@@ -1,0 +1,240 @@
+// Resolution, storage and the loaders, on a database in memory and folders made for the purpose.
+#include "prompts/fragment.h"
+
+#include <git2.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "prompts/loaders.h"
+#include "store/log_schema.h"
+
+namespace hob::prompts {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class FragmentTest : public ::testing::Test {
+ protected:
+  FragmentTest() : database_(std::move(*store::Database::memory(store::log_migrations()))) {
+    std::string pattern = (fs::temp_directory_path() / "hob-fragments-XXXXXX").string();
+    folder_ = ::mkdtemp(pattern.data());
+    context_.database = &database_;
+    context_.standard_input = [] { return Result<std::string>("typed\r\nin"); };
+    context_.note = [this](std::string_view text) { notes_ += text; };
+  }
+  ~FragmentTest() override { fs::remove_all(folder_); }
+
+  std::string write(const std::string& name, const std::string& content) {
+    const fs::path path = folder_ / name;
+    fs::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << content;
+    return path.string();
+  }
+  Fragment one(const std::string& name) {
+    auto out = resolve_fragments({name}, context_);
+    EXPECT_TRUE(out) << out.error().message;
+    return out && out->size() == 1 ? out->front() : Fragment{};
+  }
+  std::string error_of(const std::string& name) {
+    const auto out = resolve_fragments({name}, context_);
+    return out ? "" : out.error().message;
+  }
+  std::vector<std::string> sources(const std::string& name) {
+    std::vector<std::string> out;
+    const auto found = resolve_fragments({name}, context_);
+    EXPECT_TRUE(found) << found.error().message;
+    if (found) {
+      for (const Fragment& f : *found) {
+        const size_t at = f.source.find(folder_.filename().string());
+        out.push_back(f.source.substr(at + folder_.filename().string().size() + 1));
+      }
+    }
+    return out;
+  }
+
+  store::Database database_;
+  fs::path folder_;
+  FragmentContext context_;
+  std::string notes_;
+};
+
+TEST_F(FragmentTest, FilesAndStandardInput) {
+  const std::string path = write("a.txt", "one\r\ntwo\rthree\n");
+  EXPECT_EQ(one(path).content, "one\ntwo\nthree\n");
+  EXPECT_EQ(one(path).source, fs::canonical(path).string());
+  EXPECT_EQ(one("-").content, "typed\nin");
+  EXPECT_EQ(one("-").source, "-");
+}
+
+TEST_F(FragmentTest, ErrorsNameTheFragment) {
+  EXPECT_EQ(error_of("nothing-like-it"), "Fragment 'nothing-like-it' not found");
+  EXPECT_THAT(error_of("prefix:x"), HasSubstr("Unknown fragment prefix: prefix"));
+  EXPECT_THAT(error_of(folder_.string()), HasSubstr("is a folder ('dir:"));
+  EXPECT_THAT(error_of(write("bad", "ok\xff")), HasSubstr("not UTF-8 text at byte 2"));
+  EXPECT_THAT(error_of("http://127.0.0.1:1/x"), HasSubstr("http://127.0.0.1:1/x: "));
+  EXPECT_THAT(error_of("dir:" + (folder_ / "none").string()), HasSubstr("no such folder"));
+  EXPECT_THAT(error_of("git:" + folder_.string()), HasSubstr("Could not load fragment git:"));
+}
+
+TEST_F(FragmentTest, AFileNamedLikeAPrefixIsAFile) {
+  const fs::path before = fs::current_path();
+  fs::current_path(folder_);
+  write("word:x", "it is a file");
+  EXPECT_EQ(one("word:x").content, "it is a file");
+  fs::current_path(before);
+}
+
+TEST_F(FragmentTest, AliasesAndHashes) {
+  ASSERT_TRUE(set_fragment_alias(database_, "docs", {"the text", "/x"}));
+  EXPECT_EQ(one("docs").content, "the text");
+  const std::string hash = sha256("the text");
+  EXPECT_EQ(hash, "41a1f654dc79a9ac645afa553c31d51fd115eca8dd1cb9e6c67ae03e52718e8b");
+  EXPECT_EQ(one(hash).source, "/x");
+  // Another text under the alias; the first stays by its hash.
+  ASSERT_TRUE(set_fragment_alias(database_, "docs", {"newer", ""}));
+  EXPECT_EQ(one("docs").content, "newer");
+  ASSERT_TRUE(remove_fragment_alias(database_, "docs"));
+  ASSERT_TRUE(remove_fragment_alias(database_, "docs"));
+  EXPECT_EQ(error_of("docs"), "Fragment 'docs' not found");
+  EXPECT_EQ(one(hash).content, "the text");
+}
+
+TEST_F(FragmentTest, ListsByQueryAndAlias) {
+  ASSERT_TRUE(set_fragment_alias(database_, "one", {"crows fly", "/birds"}));
+  ASSERT_TRUE(set_fragment_alias(database_, "uno", {"crows fly", "/birds"}));
+  ASSERT_TRUE(database_.write([](SQLite::Database& sql) -> Result<> {
+    ensure_fragment(sql, {"cats purr", ""});
+    return {};
+  }));
+  EXPECT_THAT(*list_fragments(database_, {}, false), SizeIs(2));
+  EXPECT_THAT(*list_fragments(database_, {}, true), SizeIs(1));
+  const auto found = *list_fragments(database_, {"CROWS", "bird"}, false);
+  ASSERT_THAT(found, SizeIs(1));
+  EXPECT_THAT(found[0].aliases, ElementsAre("one", "uno"));
+  EXPECT_THAT(*list_fragments(database_, {"crows", "cats"}, false), SizeIs(0));
+  EXPECT_FALSE((*list_fragments(database_, {"purr"}, false))[0].has_source);
+}
+
+TEST_F(FragmentTest, NamesAndHashes) {
+  EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_TRUE(is_fragment_alias("a_B-9"));
+  EXPECT_FALSE(is_fragment_alias("a b"));
+  EXPECT_FALSE(is_fragment_alias(""));
+  EXPECT_TRUE(has_prefix("dir:x"));
+  EXPECT_FALSE(has_prefix("a/b:x"));
+  EXPECT_FALSE(has_prefix(":x"));
+}
+
+TEST_F(FragmentTest, FoldersWithoutWhatIsIgnored) {
+  write("t/.gitignore", "*.log\nout/\n");
+  write("t/b.txt", "b\n");
+  write("t/a/x.c", "x");
+  write("t/a/.ignore", "!y.log\n");
+  write("t/a/y.log", "y");
+  write("t/z.log", "z");
+  write("t/out/o.txt", "o");
+  write("t/.hidden", "h");
+  write("t/pic.bin", std::string("\0\1", 2));
+  const std::string dir = "dir:" + (folder_ / "t").string();
+  EXPECT_THAT(sources(dir), ElementsAre("t/a/x.c", "t/a/y.log", "t/b.txt"));
+  EXPECT_THAT(notes_, HasSubstr("1 file that is not text left out"));
+  EXPECT_THAT(sources(dir + "/**/*.c"), ElementsAre("t/a/x.c"));
+  EXPECT_THAT(sources(dir + "/*.txt"), ElementsAre("t/b.txt"));
+  EXPECT_THAT(error_of(dir + "/*.none"), HasSubstr("no text files there"));
+  EXPECT_THAT(one(dir + "/*.txt").content, HasSubstr("/t/b.txt\n---\nb\n---\n"));
+}
+
+TEST_F(FragmentTest, TheRepositorysIgnoreFilesCountInItsFolders) {
+  fs::create_directories(folder_ / "r/.git");
+  write("r/.gitignore", "/src/gen.c\n");
+  write("r/src/gen.c", "g");
+  write("r/src/main.c", "m");
+  EXPECT_THAT(sources("dir:" + (folder_ / "r/src").string()), ElementsAre("r/src/main.c"));
+}
+
+TEST_F(FragmentTest, LinksToFoldersAreNotFollowed) {
+  write("l/a.txt", "a");
+  fs::create_directory_symlink(folder_ / "l", folder_ / "l/loop");
+  fs::create_directory_symlink("/", folder_ / "l/root");
+  EXPECT_THAT(sources("dir:" + (folder_ / "l").string()), ElementsAre("l/a.txt"));
+}
+
+TEST_F(FragmentTest, TooMuchIsRefusedWithBothNumbers) {
+  const std::string path = write("big/a.txt", "");
+  fs::resize_file(path, kMostLoadedBytes + 1);
+  const std::string error = error_of("dir:" + (folder_ / "big").string());
+  EXPECT_THAT(error, HasSubstr(fmt::format("{}", kMostLoadedBytes + 1)));
+  EXPECT_THAT(error, HasSubstr(fmt::format("{}", kMostLoadedBytes)));
+}
+
+// A repository with two commits, made by libgit2 itself.
+class RepositoryTest : public FragmentTest {
+ protected:
+  RepositoryTest() {
+    git_libgit2_init();
+    EXPECT_EQ(git_repository_init(&repository_, (folder_ / "repo").c_str(), 0), 0);
+    commit("first", {{"a.txt", "old\n"}, {"docs/d.md", "d\n"}, {"b.bin", std::string("\0", 1)}});
+    commit("second", {{"a.txt", "new\n"}});
+  }
+  ~RepositoryTest() override {
+    git_repository_free(repository_);
+    git_libgit2_shutdown();
+  }
+
+  void commit(const char* message, const std::vector<std::pair<std::string, std::string>>& files) {
+    git_index* index = nullptr;
+    ASSERT_EQ(git_repository_index(&index, repository_), 0);
+    for (const auto& [name, content] : files) {
+      write("repo/" + name, content);
+      ASSERT_EQ(git_index_add_bypath(index, name.c_str()), 0);
+    }
+    git_oid tree_id, commit_id, parent_id;
+    ASSERT_EQ(git_index_write(index), 0);
+    ASSERT_EQ(git_index_write_tree(&tree_id, index), 0);
+    git_tree* tree = nullptr;
+    ASSERT_EQ(git_tree_lookup(&tree, repository_, &tree_id), 0);
+    git_signature* who = nullptr;
+    ASSERT_EQ(git_signature_new(&who, "A", "a@example.org", 1'700'000'000, 0), 0);
+    git_commit* parent = nullptr;
+    if (git_reference_name_to_id(&parent_id, repository_, "HEAD") == 0)
+      git_commit_lookup(&parent, repository_, &parent_id);
+    const git_commit* parents[] = {parent};
+    ASSERT_EQ(git_commit_create(&commit_id, repository_, "HEAD", who, who, nullptr, message, tree,
+                                parent ? 1 : 0, parents),
+              0);
+    git_commit_free(parent);
+    git_signature_free(who);
+    git_tree_free(tree);
+    git_index_free(index);
+  }
+
+  git_repository* repository_ = nullptr;
+};
+
+TEST_F(RepositoryTest, FilesOfACommit) {
+  const std::string repo = "git:" + (folder_ / "repo").string();
+  write("repo/a.txt", "not committed\n");
+  EXPECT_THAT(sources(repo), ElementsAre("repo@HEAD:a.txt", "repo@HEAD:docs/d.md"));
+  EXPECT_THAT(notes_, HasSubstr("1 file that is not text"));
+  EXPECT_EQ(one(repo + ":a.txt").content, "a.txt\n---\nnew\n---\n");
+  EXPECT_EQ(one(repo + "@HEAD~1:a.txt").content, "a.txt\n---\nold\n---\n");
+  EXPECT_THAT(sources(repo + ":docs/*"), ElementsAre("repo@HEAD:docs/d.md"));
+  EXPECT_THAT(error_of(repo + "@nosuch"), HasSubstr("no commit 'nosuch'"));
+  EXPECT_THAT(error_of(repo + ":none"), HasSubstr("no text files there"));
+}
+
+TEST_F(RepositoryTest, OneFile) {
+  const std::string repo = (folder_ / "repo").string();
+  EXPECT_EQ(*repository_file(repo, "HEAD", "docs/d.md"), "d\n");
+  EXPECT_FALSE(repository_file(repo, "HEAD", "docs"));
+  EXPECT_FALSE(repository_file(repo, "HEAD", "../x"));
+}
+
+}  // namespace
+}  // namespace hob::prompts
