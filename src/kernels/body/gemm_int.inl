@@ -260,17 +260,23 @@ inline void add_blocks(const GemmArgs& a, const Unpacked<Fmt, Groups>& w, size_t
   }
 }
 
-// Calls step<Tokens>(m) over tokens [m, last), as many at a time as have their sums in registers.
-template <int Groups, class Step>
+// How many tokens' sums, of one group of rows, stay close to registers. Where sub-blocks are short their
+// sums are as many again.
+template <class Fmt>
+constexpr int sum_tile() {
+  return kSumsInShorts && Fmt::kSub == 16 ? kSumTile / 2 : kSumTile;
+}
+
+// Calls step<Tokens>(m) over tokens [m, last), at most Most at a time.
+template <int Most, class Step>
 inline void for_token_tiles(size_t m, size_t last, const Step& step) {
-  if constexpr (kSumTile / Groups >= 8) {
+  if constexpr (Most >= 8) {
     for (; m + 8 <= last; m += 8) step.template operator()<8>(m);
   }
-  for (; m + 4 <= last; m += 4) step.template operator()<4>(m);
-  if (m + 2 <= last) {
-    step.template operator()<2>(m);
-    m += 2;
+  if constexpr (Most >= 4) {
+    for (; m + 4 <= last; m += 4) step.template operator()<4>(m);
   }
+  for (; m + 2 <= last; m += 2) step.template operator()<2>(m);
   if (m < last) step.template operator()<1>(m);
 }
 
@@ -290,7 +296,7 @@ void few_tokens(const GemmArgs& a, const RowGroup& group, size_t ahead) {
       Fmt::unpack(group.weights + (first + b) * sizeof(typename Fmt::Block), a.row_bytes,
                   panels[b]);
     }
-    for_token_tiles<1>(0, a.M, [&]<int Tokens>(size_t m) {
+    for_token_tiles<sum_tile<Fmt>()>(0, a.M, [&]<int Tokens>(size_t m) {
       Floats y[1][Tokens];
 #pragma GCC unroll 8
       for (int t = 0; t < Tokens; ++t) y[0][t] = sums[m + t];
@@ -327,7 +333,7 @@ void many_tokens(const GemmArgs& a, size_t n, size_t m, size_t last) {
   }
   const size_t bytes = Groups * kLanes * a.row_bytes, per_token = bytes / (last - m) + 1;
   const uint8_t* next = groups[0].weights + bytes;
-  for_token_tiles<Groups>(m, last, [&]<int Tokens>(size_t t) {
+  for_token_tiles<sum_tile<Fmt>() / Groups>(m, last, [&]<int Tokens>(size_t t) {
     for (size_t at = 0; at < Tokens * per_token; at += 64) prefetch_to_second_level(next + at);
     next += Tokens * per_token;
     Floats y[Groups][Tokens];

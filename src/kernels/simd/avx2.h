@@ -293,6 +293,32 @@ inline Ints spread_fifth_bits(Ints a) {
   return {spread(a.lo), spread(a.hi)};
 }
 
+// A part of the lanes, as a register holds them: lanes 8 P .. 8 P + 7.
+constexpr int kParts = 2;
+struct LanePart {
+  __m256 v;
+};
+inline LanePart part_of_zeros() { return {_mm256_setzero_ps()}; }
+inline LanePart fma(LanePart a, LanePart b, LanePart c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+template <int P>
+inline LanePart load_part(const float* p) {
+  return {_mm256_loadu_ps(p + 8 * P)};
+}
+template <int P>
+inline LanePart load_half_part(const uint16_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8 * P)))};
+}
+template <int P>
+inline LanePart load_bfloat16_part(const uint16_t* p) {
+  const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 8 * P));
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16))};
+}
+template <int P>
+inline void store_part(float* p, LanePart part) {
+  _mm256_storeu_ps(p + 8 * P, part.v);
+}
+
 constexpr int kSumTile = 4;                  // products: sums that stay close to registers,
 constexpr size_t kRowGroups = 1;             // of so many groups of rows where tokens are many
+constexpr int kFloatTokens = 3;              // tokens by 4 rows of float weights
 constexpr int kScoreSums = 5, kMixSums = 5;  // attention: sums that stay in registers

@@ -171,6 +171,28 @@ inline Ints spread_fifth_bits(Ints a) {
   return {_mm512_permutexvar_epi32(_mm512_srli_epi32(a.v, 4 * I), table)};
 }
 
+// A part of the lanes, as a register holds them: here all.
+constexpr int kParts = 1;
+using LanePart = Floats;
+inline LanePart part_of_zeros() { return splat(0.0f); }
+template <int>
+inline LanePart load_part(const float* p) {
+  return load(p);
+}
+template <int>
+inline LanePart load_half_part(const uint16_t* p) {
+  return load_half(p);
+}
+template <int>
+inline LanePart load_bfloat16_part(const uint16_t* p) {
+  return load_bfloat16(p);
+}
+template <int>
+inline void store_part(float* p, LanePart part) {
+  store(p, part);
+}
+
 constexpr int kSumTile = 12;                   // products: sums that stay in registers,
 constexpr size_t kRowGroups = 3;               // of so many groups of rows where tokens are many
+constexpr int kFloatTokens = 4;                // tokens by 4 rows of float weights
 constexpr int kScoreSums = 24, kMixSums = 24;  // attention: sums that stay in registers
