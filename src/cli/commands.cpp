@@ -69,10 +69,13 @@ constexpr Command kCommands[] = {
     {"perplexity", "Measure how well a model predicts a text",
      "The text is cut into chunks of --context tokens; in each, the second half is predicted from "
      "what\n"
-     "stands before it. Lower is better; +/- is one standard error.",
+     "stands before it. Lower is better; +/- is one standard error. --logits and --against say what\n"
+     "a quantised file lost: NMSE of logits, KL divergence, how often the likeliest token is the same.",
      "hob perplexity wiki.txt\n"
      "hob perplexity -m qwen --context 512 --chunks 40 wiki.txt\n"
-     "hob perplexity --json wiki.txt",
+     "hob perplexity --json wiki.txt\n"
+     "hob perplexity -m exact.gguf --kv f32 --chunks 10 --logits exact.logits wiki.txt\n"
+     "hob perplexity -m small.gguf --chunks 10 --against exact.logits wiki.txt",
      define_perplexity},
     {"bench", "Measure tokens per second, and how near this machine's limits that is",
      "ppN is a prompt of N tokens run at once, tgN the generation of N tokens one by one, tgNxS "
