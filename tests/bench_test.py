@@ -177,9 +177,9 @@ class Reading(unittest.TestCase):
 
 class Plans(unittest.TestCase):
     def settings(self, **more):
-        return cells.Settings(hob="hob", **({"amx": True, "native": True} | more))
+        return cells.Settings(hob="hob", **({"kind": "amx", "native": True} | more))
 
-    def test_every_group_has_targets_for_both_kinds_of_machine(self):
+    def test_every_group_has_targets_for_every_kind_of_machine(self):
         with tempfile.TemporaryDirectory() as folder:
             for name in models.PUBLISHED.values():
                 pathlib.Path(folder, name).touch()
@@ -191,7 +191,8 @@ class Plans(unittest.TestCase):
                     (pathlib.Path(folder) / "random-models" / f"{model.name}.gguf").touch()
                 groups = [name for name in cells.GROUPS if name not in ("launch", "memory")]
                 with_tiles = cells.plan(self.settings(), groups)
-                without = cells.plan(self.settings(amx=False), groups)
+                without = cells.plan(self.settings(kind="avx512"), groups)
+                plainest = cells.plan(self.settings(kind="avx2", native=False), groups)
                 portable = cells.plan(self.settings(native=False), groups)
             finally:
                 for key, value in old.items():
@@ -203,6 +204,11 @@ class Plans(unittest.TestCase):
         self.assertEqual(targets["tg128, AVX2 SmolLM2"], 1.1)
         self.assertEqual({one.group for one in with_tiles.cells}, set(groups))
         self.assertEqual({one.title: one.target.ratio for one in without.cells}["pp8192 native"], 2)
+        targets = {one.title: one.target.ratio for one in plainest.cells}
+        self.assertEqual(targets["pp512 SmolLM2"], 1.3)
+        self.assertEqual(targets["tg128, 1 thread Qwen2.5-Coder"], 1.1)
+        self.assertFalse([title for title in targets if "AVX2" in title])
+        self.assertEqual(plainest.skipped[0][0], "AVX2 alone")
         self.assertFalse([one for one in portable.cells if "native" in one.title])
         self.assertEqual(len(with_tiles.cells), len({one.title for one in with_tiles.cells}))
         self.assertEqual(with_tiles.builds, set(peers.BUILDS))
@@ -253,13 +259,14 @@ class Reports(unittest.TestCase):
             report.write(self.found(), folder)
             self.assertEqual(json.loads((folder / "compare.json").read_text()), self.found())
             page = folder / "performance.md"
-            page.write_text(f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n")
+            begin, end = report.markers("avx2")
+            page.write_text(f"before\n{begin}\nold\n{end}\nafter\n")
             report.publish(self.found(), folder)
             text = page.read_text()
             self.assertTrue(text.startswith("before\n") and text.endswith("\nafter\n"))
             self.assertNotIn("old", text)
-            self.assertIn("(performance.svg)", text)
-            self.assertTrue((folder / "performance.svg").is_file())
+            self.assertIn("(performance-avx2.svg)", text)
+            self.assertTrue((folder / "performance-avx2.svg").is_file())
             self.assertNotIn("/some/where", text)
             self.assertIn("| title | 6 t/s | 2 | 4 | 1.50 | >= 2 | missed | 50 % |", text)
             page.write_text("no markers\n")
@@ -268,7 +275,9 @@ class Reports(unittest.TestCase):
 
     def test_this_repositorys_page_has_the_markers(self):
         text = (ROOT / "docs/performance.md").read_text()
-        self.assertLess(text.index(report.BEGIN), text.index(report.END))
+        for kind in machine.KINDS:
+            begin, end = report.markers(kind)
+            self.assertLess(text.index(begin), text.index(end))
 
     def test_the_picture_is_well_formed_and_to_scale(self):
         image = xml.etree.ElementTree.fromstring(picture.svg(self.found()))
@@ -294,8 +303,9 @@ class Machine(unittest.TestCase):
         self.assertEqual(cpu["model"], "Some CPU")
         self.assertEqual(cpu["features"], ["avx2", "amx_tile", "amx_int8", "amx_bf16"])
         self.assertEqual(cpu["cores"], 2)
-        self.assertTrue(machine.has_amx(cpu["features"]))
-        self.assertFalse(machine.has_amx(["avx2", "amx_tile"]))
+        self.assertEqual(machine.kind(cpu["features"]), "amx")
+        self.assertEqual(machine.kind(["avx512f", "avx512_vnni", "avx512_bf16"]), "avx512")
+        self.assertEqual(machine.kind(["avx2", "amx_tile", "avx512f"]), "avx2")
 
 
 class Peers(unittest.TestCase):

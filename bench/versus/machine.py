@@ -29,8 +29,16 @@ def cpu(text=None):
     }
 
 
-def has_amx(features):
-    return {"amx_tile", "amx_int8", "amx_bf16"} <= set(features)
+# The kinds of machine that are told apart, by what each has and the next lacks.
+KINDS = {
+    "amx": {"amx_tile", "amx_int8", "amx_bf16"},
+    "avx512": {"avx512f", "avx512_vnni", "avx512_bf16"},
+    "avx2": set(),
+}
+
+
+def kind(features):
+    return next(name for name, needs in KINDS.items() if needs <= set(features))
 
 
 def commit(root):

@@ -52,7 +52,7 @@ EVERYWHERE = (
 )
 
 BUILDS = {
-    "llama.cpp": Build("llama.cpp", ("llama-bench", "llama-completion"), NATIVE),
+    "llama.cpp": Build("llama.cpp", ("llama-bench", "llama-completion", "llama-quantize"), NATIVE),
     "ik_llama.cpp": Build("ik_llama.cpp", ("llama-bench",), NATIVE),
     "llama.cpp-avx2": Build("llama.cpp", ("llama-bench",), AVX2_ONLY),
     "ik_llama.cpp-avx2": Build("ik_llama.cpp", ("llama-bench",), AVX2_ONLY),

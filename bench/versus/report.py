@@ -4,10 +4,20 @@ and, by picture.py, as SVG."""
 import json
 import re
 
-from versus import figures, picture
+from versus import figures, machine, picture
 
-PICTURE = "![hob's advantage over the better peer, per row](performance.svg)"
-BEGIN, END = "<!-- the last run: begin -->", "<!-- the last run: end -->"
+
+def kind(found):
+    return machine.kind(found["about"]["cpu"]["features"])
+
+
+def picture_name(found):
+    return f"performance-{kind(found)}.svg"
+
+
+def markers(kind_):
+    """The lines of docs/performance.md between which the last run of a kind of machine stands."""
+    return f"<!-- {kind_}: begin -->", f"<!-- {kind_}: end -->"
 
 
 def gather(plan, results, about):
@@ -154,21 +164,23 @@ def markdown(found):
 def write(found, folder):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "compare.json").write_text(json.dumps(found, indent=2) + "\n")
-    (folder / "performance.svg").write_text(picture.svg(found))
+    (folder / picture_name(found)).write_text(picture.svg(found))
     (folder / "performance.md").write_text(markdown(found))
 
 
 def publish(found, docs):
-    """The table between the markers of docs/performance.md, and the picture beside it."""
+    """The table between its kind's markers of docs/performance.md, and the picture beside it."""
+    begin_, end_ = markers(kind(found))
     page = docs / "performance.md"
     text_ = page.read_text()
-    before, begin, rest = text_.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text_.partition(begin_)
+    _, end, after = rest.partition(end_)
     if not begin or not end:
-        raise ValueError(f"{page}: the markers '{BEGIN}' and '{END}' are not there")
-    block = f"{_without_home(markdown(found))}\n{PICTURE}\n"
-    page.write_text(f"{before}{BEGIN}\n{block}{END}{after}")
-    (docs / "performance.svg").write_text(picture.svg(found))
+        raise ValueError(f"{page}: the markers '{begin_}' and '{end_}' are not there")
+    image = f"![hob's advantage over the better peer, per row]({picture_name(found)})"
+    block = f"{_without_home(markdown(found))}\n{image}\n"
+    page.write_text(f"{before}{begin_}\n{block}{end_}{after}")
+    (docs / picture_name(found)).write_text(picture.svg(found))
 
 
 def _without_home(text_):
