@@ -36,6 +36,12 @@ void define_common(CLI::App& app);
 
 Action define_prompt(CLI::App& app, Io& io);
 Action define_chat(CLI::App& app, Io& io);
+Action define_logs_status(CLI::App& app, Io& io);
+Action define_logs_path(CLI::App& app, Io& io);
+Action define_logs_on(CLI::App& app, Io& io);
+Action define_logs_off(CLI::App& app, Io& io);
+Action define_logs_backup(CLI::App& app, Io& io);
+Action define_replay(CLI::App& app, Io& io);
 Action define_models(CLI::App& app, Io& io);
 Action define_pull(CLI::App& app, Io& io);
 Action define_inspect(CLI::App& app, Io& io);

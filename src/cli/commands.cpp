@@ -11,10 +11,10 @@ constexpr Command kCommands[] = {
      "hob 'Three names for a pet crow'\n"
      "hob -m qwen -s 'Answer in French' 'What is the capital of Italy?'\n"
      "cat notes.txt | hob 'Summarise this in one sentence'\n"
-     "hob -o temperature 0 -n 100 --seed 7 'A haiku about rain'\n"
+     "hob -o temperature 0 --tokens 100 --seed 7 'A haiku about rain'\n"
      "hob --schema 'name, legs int, tame bool' 'Invent a beast'\n"
      "hob --regex '(yes|no)' 'Is Rome in Italy?'\n"
-     "hob --json --logprobs 3 -n 5 'The sky is'",
+     "hob --json --logprobs 3 --tokens 5 'The sky is'",
      define_prompt},
     {"chat", "Talk with a model in the terminal",
      "Ctrl-C stops the reply, Ctrl-D leaves. A line ending in a backslash goes on; !help lists the "
@@ -23,6 +23,25 @@ constexpr Command kCommands[] = {
      "hob chat -m qwen -s 'You review C++ code'\n"
      "hob chat -o temperature 0.2 --context 4096",
      define_chat},
+    {"logs status", "Say whether turns are recorded, and how many there are", "",
+     "hob logs status", define_logs_status},
+    {"logs path", "Print the path of the ledger, an SQLite database", "",
+     "hob logs path\n"
+     "sqlite3 \"$(hob logs path)\" 'select model, count(*) from turns group by model'",
+     define_logs_path},
+    {"logs on", "Record turns from now on", "", "hob logs on", define_logs_on},
+    {"logs off", "Record no turns from now on, but where --log asks for it", "", "hob logs off",
+     define_logs_off},
+    {"logs backup", "Copy the ledger to a new file, whole and compact", "",
+     "hob logs backup /tmp/logs-backup.db", define_logs_backup},
+    {"replay", "Do recorded replies again and compare them token by token",
+     "A reply of the engine's is a function of what its record holds; the number of threads and\n"
+     "the instruction set make no difference. What differs is shown with its probability and with\n"
+     "all that the record says and that is another way now.",
+     "hob replay 01k9v3m6d5r8x2c4b7n1p0q9zt\n"
+     "hob replay --all\n"
+     "hob replay --all --threads 1",
+     define_replay},
     {"models list", "List the models on this machine",
      "Those of hob, and what Hugging Face's tools, Ollama and LM Studio have fetched. 'hob models' is "
      "short for it.",
