@@ -4,6 +4,7 @@
 #include "embed/rows.h"
 #include "os/file.h"
 #include "os/terminal.h"
+#include "prompts/settings.h"
 #include "store/user_folder.h"
 #include "text/utf8.h"
 
@@ -27,6 +28,9 @@ namespace {
 
 Result<const embed::KnownModel*> known(const std::string& name) {
   if (const auto* model = embed::find_model(name)) return model;
+  HOB_TRY(const auto meant, prompts::Aliases::standard().find(name));
+  const auto* model = meant ? embed::find_model(*meant) : nullptr;
+  if (model) return model;
   return fail(ErrorKind::kNotFound,
               "Unknown embedding model: {}; 'hob embed-models' lists what there is", name);
 }

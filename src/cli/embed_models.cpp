@@ -4,10 +4,12 @@
 #include <algorithm>
 #include <filesystem>
 #include <memory>
+#include <nlohmann/json.hpp>
 
 #include "cli/command.h"
 #include "cli/embed_flags.h"
 #include "os/file.h"
+#include "prompts/settings.h"
 #include "store/user_folder.h"
 
 namespace hob::cli {
@@ -22,21 +24,32 @@ struct QueryFlag {
   std::vector<std::string> words;
 };
 
+// hob's own names for the model, then those of aliases.json.
+std::vector<std::string> names_of(const embed::KnownModel& model,
+                                  const nlohmann::ordered_json& aliases) {
+  std::vector<std::string> names(model.aliases.begin(), model.aliases.end());
+  for (const auto& [alias, meant] : aliases.items()) {
+    if (meant.is_string() && meant.get<std::string>() == model.id) names.push_back(alias);
+  }
+  return names;
+}
+
 Result<> list_models(Io& io, const QueryFlag& flags) {
+  HOB_TRY(const auto aliases, prompts::Aliases::standard().all());
   std::string lines;
   for (const embed::KnownModel& model : embed::known_models()) {
     if (model.hidden) continue;
     const std::string name = fmt::format("{}: {}", model.kind, model.id);
+    const auto names = names_of(model, aliases);
     const auto matches = [&](const std::string& word) {
       const auto has = [&](std::string_view text) {
         return lowered(std::string(text)).find(lowered(word)) != std::string::npos;
       };
-      return has(name) || std::ranges::any_of(model.aliases, has);
+      return has(name) || std::ranges::any_of(names, has);
     };
     if (!std::ranges::all_of(flags.words, matches)) continue;
     lines += name;
-    if (!model.aliases.empty())
-      lines += fmt::format(" (aliases: {})", fmt::join(model.aliases, ", "));
+    if (!names.empty()) lines += fmt::format(" (aliases: {})", fmt::join(names, ", "));
     lines += '\n';
   }
   io.write(lines.empty() ? "\n" : lines);
@@ -61,8 +74,7 @@ Result<> default_model(Io& io, const DefaultFlags& flags) {
     io.print("{}\n", model->id);
     return {};
   }
-  const embed::KnownModel* model = embed::find_model(flags.model);
-  if (!model) return fail(ErrorKind::kNotFound, "Unknown embedding model: {}", flags.model);
+  HOB_TRY(const embed::KnownModel* model, choose_model(flags.model));
   std::error_code ignored;  // the write that follows says what is wrong
   std::filesystem::create_directories(std::filesystem::path(file).parent_path(), ignored);
   return os::write_file_atomically(file, model->id);
