@@ -48,6 +48,14 @@ Action define_inspect(CLI::App& app, Io& io);
 Action define_tokens(CLI::App& app, Io& io);
 Action define_template_render(CLI::App& app, Io& io);
 Action define_schemas_dsl(CLI::App& app, Io& io);
+Action define_embed(CLI::App& app, Io& io);
+Action define_embed_multi(CLI::App& app, Io& io);
+Action define_similar(CLI::App& app, Io& io);
+Action define_collections_list(CLI::App& app, Io& io);
+Action define_collections_path(CLI::App& app, Io& io);
+Action define_collections_delete(CLI::App& app, Io& io);
+Action define_embed_models_list(CLI::App& app, Io& io);
+Action define_embed_models_default(CLI::App& app, Io& io);
 Action define_perplexity(CLI::App& app, Io& io);
 Action define_bench(CLI::App& app, Io& io);
 

@@ -85,6 +85,50 @@ constexpr Command kCommands[] = {
      "hob schemas dsl 'name, age int, bio: one short sentence'\n"
      "hob schemas dsl --multi 'title, year int'",
      define_schemas_dsl},
+    {"embed", "Make the vector of a text, to print or to keep in a collection",
+     "The vector of all-MiniLM-L6-v2 has 384 numbers and length 1; ./hob fetches the model (91 MB) "
+     "when\n"
+     "it is first needed. What a collection has already is not embedded again.",
+     "hob embed -c 'hello world'\n"
+     "cat notes.txt | hob embed -f hex\n"
+     "hob embed phrases hound -c 'my happy hound' --store\n"
+     "hob embed phrases readme -i README.md --metadata '{\"kind\": \"file\"}'",
+     define_embed},
+    {"embed-multi", "Keep the vectors of many texts in a collection",
+     "Rows come from a file (CSV, TSV, JSON, JSON lines), from a SQL query, or are files. What is "
+     "there\n"
+     "already is skipped, so an interrupted command goes on where it stopped.",
+     "hob embed-multi quotations quotations.csv --store\n"
+     "cat rows.json | hob embed-multi rows -\n"
+     "hob embed-multi docs --files docs '**/*.md' --store\n"
+     "hob embed-multi posts --attach blog blog.db --sql 'select id, title, body from blog.posts'",
+     define_embed_multi},
+    {"similar", "Find the items of a collection that are nearest to a text or to one of them",
+     "By the cosine of the angle between the vectors, exactly. Collections of 20,000 items and more "
+     "get\n"
+     "an index beside the database when they are first searched.",
+     "hob similar phrases -c 'dog'\n"
+     "hob similar phrases hound -n 3\n"
+     "hob similar docs -c 'how is memory mapped?' --prefix guide --plain",
+     define_similar},
+    {"collections list", "List the collections of vectors", "'hob collections' is short for it.",
+     "hob collections\n"
+     "hob collections list --json",
+     define_collections_list},
+    {"collections path", "Show where the collections are kept", "", "hob collections path",
+     define_collections_path},
+    {"collections delete", "Delete a collection and its vectors", "",
+     "hob collections delete phrases", define_collections_delete},
+    {"embed-models list", "List the models that make vectors",
+     "'hob embed-models' is short for it.",
+     "hob embed-models\n"
+     "hob embed-models list -q mini",
+     define_embed_models_list},
+    {"embed-models default", "Show or set the model that makes vectors where none is named", "",
+     "hob embed-models default\n"
+     "hob embed-models default all-MiniLM-L6-v2\n"
+     "hob embed-models default --remove-default",
+     define_embed_models_default},
     {"perplexity", "Measure how well a model predicts a text",
      "The text is cut into chunks of --context tokens; in each, the second half is predicted from "
      "what\n"
