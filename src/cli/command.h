@@ -42,6 +42,13 @@ Action define_inspect(CLI::App& app, Io& io);
 Action define_tokens(CLI::App& app, Io& io);
 Action define_template_render(CLI::App& app, Io& io);
 Action define_schemas_dsl(CLI::App& app, Io& io);
+Action define_schemas_list(CLI::App& app, Io& io);
+Action define_schemas_show(CLI::App& app, Io& io);
+Action define_logs_list(CLI::App& app, Io& io);
+Action define_logs_conversations(CLI::App& app, Io& io);
+Action define_logs_export(CLI::App& app, Io& io);
+Action define_logs_import(CLI::App& app, Io& io);
+Action define_logs_delete(CLI::App& app, Io& io);
 Action define_perplexity(CLI::App& app, Io& io);
 Action define_bench(CLI::App& app, Io& io);
 
