@@ -76,6 +76,13 @@ Action define_collections_path(CLI::App& app, Io& io);
 Action define_collections_delete(CLI::App& app, Io& io);
 Action define_embed_models_list(CLI::App& app, Io& io);
 Action define_embed_models_default(CLI::App& app, Io& io);
+Action define_schemas_list(CLI::App& app, Io& io);
+Action define_schemas_show(CLI::App& app, Io& io);
+Action define_logs_list(CLI::App& app, Io& io);
+Action define_logs_conversations(CLI::App& app, Io& io);
+Action define_logs_export(CLI::App& app, Io& io);
+Action define_logs_import(CLI::App& app, Io& io);
+Action define_logs_delete(CLI::App& app, Io& io);
 Action define_perplexity(CLI::App& app, Io& io);
 Action define_bench(CLI::App& app, Io& io);
 

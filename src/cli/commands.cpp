@@ -145,6 +145,38 @@ constexpr Command kCommands[] = {
      "hob template render -m qwen --no-generation-prompt < conversation.json\n"
      "hob template render -m chatml.jinja < conversation.json",
      define_template_render},
+    {"logs list", "Show logged prompts and their replies",
+     "As Markdown, oldest first. The newest three, or all of a conversation; -n says otherwise.",
+     "hob logs\n"
+     "hob logs -n 10 -s\n"
+     "hob logs -c -u\n"
+     "hob logs -q 'capital NEAR italy' -l\n"
+     "hob logs -r -x > script.py\n"
+     "hob logs --since 7d --json -n 0\n"
+     "hob logs --schema 'name, age int' --data-array",
+     define_logs_list},
+    {"logs conversations", "List conversations, the one used last first", "",
+     "hob logs conversations\n"
+     "hob logs conversations --since yesterday --json",
+     define_logs_conversations},
+    {"logs export", "Write a conversation as a page or as Markdown", "",
+     "hob logs export --html -o talk.html\n"
+     "hob logs export --cid 01k2bq0a0w8ahydqrs3sv7zk9d --md",
+     define_logs_export},
+    {"logs import", "Take over the logs of llm or of another hob",
+     "Importing the same file again adds only what is new in it. The file is only read.",
+     "hob logs import ~/.config/io.datasette.llm/logs.db", define_logs_import},
+    {"logs delete", "Delete turns for good",
+     "Messages and attachments that other turns contain as well stay until the last of them goes.",
+     "hob logs delete 01k2bq0a0w8ahydqrs3sv7zk9d\n"
+     "hob logs delete --cid 01k2bpzz9y3m6c5n0w8kq2v4xr --yes",
+     define_logs_delete},
+    {"schemas list", "List the schemas that turns were held to", "",
+     "hob schemas\n"
+     "hob schemas -q name --full",
+     define_schemas_list},
+    {"schemas show", "Show a stored schema", "",
+     "hob schemas show 848bffbc260a905ad40888a4518f40ef", define_schemas_show},
     {"schemas dsl", "Show the JSON schema that fields in the short notation make",
      "A field is a name, then int, float, bool or str (the default), then a colon and a "
      "description.",
