@@ -4,8 +4,10 @@
 
 #include <chrono>
 
+#include "accounts/energy.h"
 #include "chat/build_name.h"
 #include "chat/model_hash.h"
+#include "os/energy.h"
 
 namespace hob::chat {
 namespace {
@@ -69,6 +71,15 @@ store::TurnEnd failed(const Said& said, const Error& error, int64_t duration_ms)
   return end;
 }
 
+// What a local model's reply took. Settings that cannot be read give no figure: a record is no place
+// for a guess at what the person meant.
+void add_energy(store::TurnRecord& record, const os::EnergyUse& use) {
+  const auto settings = accounts::EnergySettings::standard();
+  if (record.provider != "local" || !settings) return;
+  record.energy_joules = accounts::energy_of(use, settings->watts_per_core).joules;
+  record.energy_json = accounts::energy_json(use, settings->watts_per_core);
+}
+
 // A recorded turn, or why there is none.
 class Recording {
  public:
@@ -119,6 +130,7 @@ Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnReque
     (stream == Stream::kText ? said.text : said.reasoning) += text;
     if (on_text) on_text(stream, text);
   };
+  auto energy = os::EnergyCounter::start();
   const auto begun = Clock::now();
   auto reply = model.reply(request.model, listen);
   const int64_t duration =
@@ -126,15 +138,10 @@ Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnReque
   store::TurnEnd end = reply ? end_of(*reply, duration) : failed(said, reply.error(), duration);
   end.record = with_origin(reply ? reply->record : store::TurnRecord(), model, request);
   if (reply) end.record.finish = reply->finish;
+  add_energy(end.record, energy.stop());
   recording.finish(std::move(end));
   if (!reply) return tl::unexpected<Error>(std::move(reply.error()));
   TurnResult result{.reply = *std::move(reply), .duration_ms = duration};
-  const auto& messages = request.model.messages;
-  if (!messages.empty() && messages.back().role == "user") {
-    result.asked.message = messages.back();
-    result.asked.prompt = messages.back().text();
-  }
-  result.asked.system = request.model.system;
   recording.describe(result);
   return result;
 }

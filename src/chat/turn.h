@@ -26,15 +26,8 @@ struct TurnRequest {
   std::vector<std::string> tags;
 };
 
-// What was asked, for whoever shows it.
-struct Asked {
-  std::string prompt, system;  // texts of the last message and of this turn's system prompt
-  store::Message message;
-};
-
 struct TurnResult {
   ModelReply reply;
-  Asked asked;
   int64_t duration_ms = 0;
   // Empty where nothing is recorded.
   std::string turn_id, thread_id;

@@ -5,7 +5,6 @@
 #include "cli/command.h"
 #include "cli/constraint_flags.h"
 #include "cli/conversation.h"
-#include "cli/fences.h"
 #include "cli/model_choice.h"
 #include "cli/model_flags.h"
 #include "cli/not_yet.h"
@@ -15,6 +14,7 @@
 #include "os/terminal.h"
 #include "store/bind.h"
 #include "store/json_text.h"
+#include "text/fenced_code.h"
 #include "text/utf8.h"
 
 namespace hob::cli {
@@ -202,11 +202,11 @@ void note_usage(Io& io, const chat::ModelReply& reply) {
   io.note(fmt::format("{}{}Token usage: {}{}\n", style.bold, style.yellow, text, style.reset));
 }
 
-std::string shown_text(const PromptFlags& flags, const std::string& text) {
-  if (!flags.extracts()) return text;
-  const auto which = flags.extract_last ? WhichBlock::kLast : WhichBlock::kFirst;
-  const auto block = fenced_block(text, which);
-  return block && !block->empty() ? *block : text;
+std::string shown_text(const PromptFlags& flags, const std::string& reply) {
+  if (!flags.extracts()) return reply;
+  const auto pick = flags.extract_last ? text::FencePick::kLast : text::FencePick::kFirst;
+  const auto block = text::fenced_code(reply, pick);
+  return block && !block->empty() ? *block : reply;
 }
 
 Result<> after(Io& io, const PromptFlags& flags, const Assembled& parts,
