@@ -223,8 +223,8 @@ TEST_F(CliTest, FirstWordThatIsNoCommandIsAPrompt) {
 
 // `hob models -q x` is `hob models list -q x`: for every group that has a list.
 TEST_F(CliTest, AGroupRunsItsListAlsoWithFlags) {
-  EXPECT_EQ(hob({"models", "--json"}).out, "[]\n");
-  EXPECT_EQ(hob({"models", "list", "--json"}).out, "[]\n");
+  EXPECT_EQ(hob({"models", "--json", "-q", "none"}).out, "[]\n");
+  EXPECT_EQ(hob({"models", "list", "--json", "-q", "none"}).out, "[]\n");
   EXPECT_THAT(hob({"models", "--jsn"}).err,
               HasSubstr("Try 'hob models list --help' for help.\n\n"
                         "Error: No such option: --jsn Did you mean --json?"));
@@ -234,20 +234,21 @@ TEST_F(CliTest, AGroupRunsItsListAlsoWithFlags) {
 }
 
 TEST_F(CliTest, ModelsWithoutAny) {
-  EXPECT_EQ(hob({"models", "--json"}).out, "[]\n");
-  EXPECT_THAT(hob({"models"}).err, HasSubstr("No models in"));
+  EXPECT_EQ(hob({"models"}).out, "Echo: echo\nDefault: smollm2-135m-instruct-q4_1\n");
+  EXPECT_THAT(hob({"models"}).err, HasSubstr("No model files in"));
 }
 
 TEST_F(CliTest, ModelsAndInspectOfAFile) {
   fs::create_directories(home_ / "models");
   fs::copy_file(HOB_SOURCE_DIR "/tests/data/gguf_small.gguf", home_ / "models/small.gguf");
   std::ofstream(home_ / "models/broken.gguf") << "GGUFnot really";
-  const auto models = nlohmann::json::parse(hob({"models", "--json"}).out);
-  ASSERT_EQ(models.size(), 2u);
+  const auto models = nlohmann::json::parse(hob({"models", "--json", "--long"}).out);
+  ASSERT_EQ(models.size(), 3u);  // and echo
   EXPECT_EQ(models[0]["model_id"], "broken");
   EXPECT_THAT(models[0]["error"].get<std::string>(), HasSubstr("broken.gguf"));
   EXPECT_EQ(models[1]["model_id"], "small");
-  EXPECT_THAT(hob({"models"}).out, HasSubstr("small"));
+  EXPECT_THAT(hob({"models"}).out, StartsWith("Local: broken\nLocal: small\nEcho: echo\n"));
+  EXPECT_THAT(hob({"models", "--long"}).out, HasSubstr("small.gguf"));
   EXPECT_EQ(nlohmann::json::parse(hob({"models", "smal", "--json"}).out).size(), 1u);
 
   const auto shown = hob({"inspect", "small", "--tensors"});

@@ -30,6 +30,72 @@ constexpr Command kCommands[] = {
      "hob models qwen\n"
      "hob models --json",
      define_models},
+    {"models default", "Show or set the model that answers when none is named",
+     "$HOB_MODEL stands before it, and so do -m, -q and a template's model.",
+     "hob models default\n"
+     "hob models default qwen",
+     define_models_default},
+    {"models options list", "List the saved default options of all models", "",
+     "hob models options\n"
+     "hob models options list",
+     define_models_options_list},
+    {"models options show", "Show the saved default options of a model", "",
+     "hob models options show smollm2", define_models_options_show},
+    {"models options set", "Save a default option for a model",
+     "It stands wherever -o does not say otherwise.",
+     "hob models options set smollm2 temperature 0.2", define_models_options_set},
+    {"models options clear", "Remove saved default options of a model", "",
+     "hob models options clear smollm2 temperature\n"
+     "hob models options clear smollm2",
+     define_models_options_clear},
+    {"aliases list", "List the other names of models",
+     "hob's own, and those in llm's aliases.json that hob has no entry for.",
+     "hob aliases\n"
+     "hob aliases list --json",
+     define_aliases_list},
+    {"aliases set", "Give a model another name", "",
+     "hob aliases set small smollm2\n"
+     "hob aliases set small -q smol -q 135m",
+     define_aliases_set},
+    {"aliases remove", "Remove such a name", "", "hob aliases remove small", define_aliases_remove},
+    {"aliases path", "Show where aliases.json lies", "", "hob aliases path", define_aliases_path},
+    {"templates list", "List the prompt templates",
+     "hob's own, and those in llm's folder that hob has none of the name for.",
+     "hob templates", define_templates_list},
+    {"templates show", "Show a prompt template", "",
+     "hob templates show review\n"
+     "hob templates show git:~/prompts@v1:review",
+     define_templates_show},
+    {"templates edit", "Edit a prompt template in $EDITOR",
+     "One that only llm has is copied to hob's folder first.", "hob templates edit review",
+     define_templates_edit},
+    {"templates path", "Show the folder of the templates", "", "hob templates path",
+     define_templates_path},
+    {"templates loaders", "List what prefix:name loads templates from", "",
+     "hob templates loaders", define_templates_loaders},
+    {"fragments list", "List the stored fragments",
+     "A fragment is stored when a prompt uses it or when it gets an alias.",
+     "hob fragments\n"
+     "hob fragments list -q manual --json\n"
+     "hob fragments list --aliases",
+     define_fragments_list},
+    {"fragments set", "Give a fragment an alias", "",
+     "hob fragments set manual ./manual.md\n"
+     "hob fragments set spec https://example.org/spec.txt",
+     define_fragments_set},
+    {"fragments show", "Show a fragment's text", "", "hob fragments show manual",
+     define_fragments_show},
+    {"fragments remove", "Remove a fragment's alias", "The text stays, under its hash.",
+     "hob fragments remove manual", define_fragments_remove},
+    {"fragments loaders", "List what prefix:argument loads fragments from", "",
+     "hob fragments loaders", define_fragments_loaders},
+    {"files", "Put files and folders into one text for a prompt",
+     "Flags and output are those of files-to-prompt. Paths on standard input count as well.",
+     "hob files src README.md\n"
+     "hob files src -e .cpp -e .h --ignore '*_test.cpp' --cxml\n"
+     "git ls-files -z | hob files -0 --markdown --budget 8000\n"
+     "hob files docs | hob -s 'What is missing here?'",
+     define_files},
     {"pull", "Fetch a model from the Hugging Face hub",
      "Without FILE: the repository's only GGUF file, or of several the one in Q4_K_M. An "
      "interrupted\n"

@@ -59,6 +59,7 @@ struct SamplerOptionInfo {
   std::string_view name;
   std::string_view alias;  // another program's name for it; may be empty
   std::string_view help;   // one line
+  std::string_view type;   // "float", "int" or "str"; set in sampler_option_table()
 };
 // Every name that set_option() knows, in the order of the chain.
 std::vector<SamplerOptionInfo> sampler_option_table();

@@ -194,7 +194,16 @@ std::vector<std::string> SamplerOptions::complaints(size_t vocabulary) const {
 
 std::vector<SamplerOptionInfo> sampler_option_table() {
   std::vector<SamplerOptionInfo> table;
-  for (const Row& row : kRows) table.push_back(row.info);
+  for (const Row& row : kRows) {
+    table.push_back(row.info);
+    table.back().type = std::visit(
+        [](auto member) -> std::string_view {
+          using T = std::decay_t<decltype(std::declval<SamplerOptions>().*member)>;
+          if constexpr (!std::is_arithmetic_v<T>) return "str";
+          return std::is_floating_point_v<T> ? "float" : "int";
+        },
+        row.member);
+  }
   return table;
 }
 
