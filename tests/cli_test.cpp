@@ -117,10 +117,13 @@ TEST_F(CliTest, CommandReferenceIsTheHelp) {
   EXPECT_EQ(page.str(), command_reference()) << "run this test with HOB_UPDATE_DOCS=1";
 }
 
+// In the guide, or in a page of its own beside it.
 TEST_F(CliTest, GuideMentionsEveryCommandAndFlag) {
-  std::ifstream file(HOB_SOURCE_DIR "/docs/guide.md");
   std::stringstream guide;
-  guide << file.rdbuf();
+  for (const auto& page : fs::directory_iterator(HOB_SOURCE_DIR "/docs")) {
+    if (page.path().extension() == ".md" && page.path().filename() != "commands.md")
+      guide << std::ifstream(page.path()).rdbuf();
+  }
   for (const Command& command : commands()) {
     EXPECT_THAT(guide.str(), HasSubstr("hob " + std::string(command.name)));
     CLI::App app;
@@ -165,14 +168,15 @@ TEST_F(CliTest, WrongCommandLinesAreExplained) {
 TEST_F(CliTest, NumbersAreWholeDecimalAndInRange) {
   for (const char* text : {"-1", "0x10", "1e3", "1.5", "", " 1", "99999999999999999999"}) {
     for (const auto& arguments :
-         std::vector<std::vector<std::string>>{{"-n", text, "hi"},
+         std::vector<std::vector<std::string>>{{"--tokens", text, "hi"},
                                                {"--seed", text, "hi"},
                                                {"tokens", "--truncate", text},
                                                {"bench", "--depth", text}}) {
       EXPECT_EQ(hob(arguments).status, 2) << arguments[0] << " '" << text << "'";
     }
   }
-  EXPECT_THAT(hob({"-n", "-1", "hi"}).err, HasSubstr("'-1' is not a whole number from 0 to "));
+  EXPECT_THAT(hob({"--tokens", "-1", "hi"}).err,
+              HasSubstr("'-1' is not a whole number from 0 to "));
 }
 
 TEST_F(CliTest, FailuresAreOneLineAndStatusOne) {
@@ -298,14 +302,14 @@ Parsed parse(std::vector<std::string> arguments) {
 
 TEST(Flags, ReadAsClickReadsThem) {
   auto parsed = parse({"-o", "temperature", "0", "What is it?", "-mone", "--model=two", "-o",
-                       "top_k", "-1", "-n", "5"});
+                       "top_k", "-1", "--tokens", "5"});
   EXPECT_EQ(parsed.text, "What is it?");
   EXPECT_EQ(parsed.engine.model, "two");  // the last one wins
   ASSERT_EQ(parsed.reply.options.size(), 2u);
   EXPECT_EQ(parsed.reply.options[0], std::make_pair(std::string("temperature"), std::string("0")));
   EXPECT_EQ(parsed.reply.options[1].second, "-1");
   EXPECT_EQ(parsed.reply.tokens, 5u);
-  EXPECT_EQ(parse({"-n", "010"}).reply.tokens, 10u);  // no octal
+  EXPECT_EQ(parse({"--tokens", "010"}).reply.tokens, 10u);  // no octal
   parsed = parse({"--stop", "---", "--stop", "[a,b]", "--", "-s"});
   EXPECT_EQ(parsed.reply.stop, (std::vector<std::string>{"---", "[a,b]"}));
   EXPECT_EQ(parsed.text, "-s");

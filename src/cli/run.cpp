@@ -129,11 +129,32 @@ int finish(Io& io, const Result<>& result) {
   return kFailed;
 }
 
+// "--name=" gives an empty value; CLI11 would take the next word for it. As two words it is clear.
+std::vector<std::string> with_empty_values(const CLI::App& app, std::vector<std::string> words) {
+  std::vector<std::string> out;
+  bool flags_ended = false;
+  for (std::string& word : words) {
+    flags_ended = flags_ended || word == "--";
+    const bool ends_empty = word.starts_with("--") && word.find('=') == word.size() - 1;
+    if (!flags_ended && ends_empty) {
+      const std::string name = word.substr(0, word.size() - 1);
+      const CLI::Option* option = app.get_option_no_throw(name);
+      if (option && option->get_items_expected_min() > 0) {
+        out.push_back(name);
+        word.clear();
+      }
+    }
+    out.push_back(std::move(word));
+  }
+  return out;
+}
+
 int run_command(const Command& command, std::vector<std::string> arguments, Io& io) {
   CLI::App app;
   define_common(app);
   const Action action = command.define(app, io);
   try {
+    arguments = with_empty_values(app, std::move(arguments));
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back
     app.parse(std::move(arguments));
   } catch (const CLI::CallForHelp&) {

@@ -192,6 +192,25 @@ std::vector<std::string> SamplerOptions::complaints(size_t vocabulary) const {
   return all;
 }
 
+std::vector<std::pair<std::string, std::string>> option_values(const SamplerOptions& options) {
+  std::vector<std::pair<std::string, std::string>> values;
+  const auto text = [](const auto& value) {
+    if constexpr (std::is_arithmetic_v<std::decay_t<decltype(value)>>) {
+      return fmt::format("{}", value);
+    } else {
+      std::string biases;
+      for (const auto& [token, bias] : value)
+        biases += fmt::format("{}{}={}", biases.empty() ? "" : ",", token, bias);
+      return biases;
+    }
+  };
+  for (const Row& row : kRows) {
+    const auto value = [&](auto member) { return text(options.*member); };
+    values.emplace_back(row.info.name, std::visit(value, row.member));
+  }
+  return values;
+}
+
 std::vector<SamplerOptionInfo> sampler_option_table() {
   std::vector<SamplerOptionInfo> table;
   for (const Row& row : kRows) {

@@ -91,17 +91,17 @@ TEST_F(FragmentTest, AFileNamedLikeAPrefixIsAFile) {
 }
 
 TEST_F(FragmentTest, AliasesAndHashes) {
-  ASSERT_TRUE(set_fragment_alias(database_, "docs", {"the text", "/x"}));
-  EXPECT_EQ(one("docs").content, "the text");
+  ASSERT_TRUE(set_fragment_alias(database_, "a-test-alias", {"the text", "/x"}));
+  EXPECT_EQ(one("a-test-alias").content, "the text");
   const std::string hash = sha256("the text");
   EXPECT_EQ(hash, "41a1f654dc79a9ac645afa553c31d51fd115eca8dd1cb9e6c67ae03e52718e8b");
   EXPECT_EQ(one(hash).source, "/x");
   // Another text under the alias; the first stays by its hash.
-  ASSERT_TRUE(set_fragment_alias(database_, "docs", {"newer", ""}));
-  EXPECT_EQ(one("docs").content, "newer");
-  ASSERT_TRUE(remove_fragment_alias(database_, "docs"));
-  ASSERT_TRUE(remove_fragment_alias(database_, "docs"));
-  EXPECT_EQ(error_of("docs"), "Fragment 'docs' not found");
+  ASSERT_TRUE(set_fragment_alias(database_, "a-test-alias", {"newer", ""}));
+  EXPECT_EQ(one("a-test-alias").content, "newer");
+  ASSERT_TRUE(remove_fragment_alias(database_, "a-test-alias"));
+  ASSERT_TRUE(remove_fragment_alias(database_, "a-test-alias"));
+  EXPECT_EQ(error_of("a-test-alias"), "Fragment 'a-test-alias' not found");
   EXPECT_EQ(one(hash).content, "the text");
 }
 

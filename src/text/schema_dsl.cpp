@@ -29,13 +29,14 @@ std::vector<std::string_view> fields_of(std::string_view dsl) {
   return fields;
 }
 
+// Empty: no such type.
 std::string_view type_of(std::string_view word) {
   constexpr std::pair<std::string_view, std::string_view> kTypes[] = {
-      {"int", "integer"}, {"float", "number"}, {"bool", "boolean"}};
+      {"int", "integer"}, {"float", "number"}, {"bool", "boolean"}, {"str", "string"}};
   for (const auto& [name, type] : kTypes) {
     if (word == name) return type;
   }
-  return "string";
+  return {};
 }
 
 }  // namespace
@@ -51,7 +52,14 @@ Result<Json> schema_from_dsl(std::string_view dsl) {
     if (name.empty())
       return fail(ErrorKind::kInvalid, "schema: a field without a name: '{}'", field);
     const auto rest = trimmed(left.substr(name_end));
-    Json property = {{"type", type_of(rest.substr(0, rest.find_first_of(kSpace)))}};
+    const auto word = rest.substr(0, rest.find_first_of(kSpace));
+    const auto type = word.empty() ? "string" : type_of(word);
+    if (type.empty())
+      return fail(ErrorKind::kInvalid, "schema: field '{}': no type '{}'; int, float, bool or str",
+                  name, word);
+    if (properties.contains(name))
+      return fail(ErrorKind::kInvalid, "schema: field '{}' comes twice", name);
+    Json property = {{"type", type}};
     if (!description.empty()) property["description"] = description;
     properties[name] = std::move(property);
     required.push_back(name);

@@ -11,10 +11,10 @@ std::string dsl(std::string_view text) {
 }
 
 TEST(SchemaDsl, Fields) {
-  EXPECT_EQ(dsl("name, age int, score float, tame bool, nick str, odd thing"),
+  EXPECT_EQ(dsl("name, age int, score float, tame bool, nick str"),
             R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer"},)"
-            R"("score":{"type":"number"},"tame":{"type":"boolean"},"nick":{"type":"string"},)"
-            R"("odd":{"type":"string"}},"required":["name","age","score","tame","nick","odd"]})");
+            R"("score":{"type":"number"},"tame":{"type":"boolean"},"nick":{"type":"string"}},)"
+            R"("required":["name","age","score","tame","nick"]})");
 }
 
 TEST(SchemaDsl, LinesMayHoldCommasInTheirDescriptions) {
@@ -30,6 +30,15 @@ TEST(SchemaDsl, NothingIsAnEmptyObject) {
 
 TEST(SchemaDsl, AFieldNeedsAName) {
   EXPECT_EQ(dsl("name, : what"), "schema: a field without a name: ': what'");
+}
+
+TEST(SchemaDsl, ATypeIsOneOfFour) {
+  EXPECT_EQ(dsl("name, age number"),
+            "schema: field 'age': no type 'number'; int, float, bool or str");
+}
+
+TEST(SchemaDsl, ANameComesOnce) {
+  EXPECT_EQ(dsl("name, name int"), "schema: field 'name' comes twice");
 }
 
 TEST(SchemaDsl, Many) {

@@ -16,7 +16,7 @@ import sys
 
 import toy_embedder
 
-SECONDS = 60  # a command that takes longer hangs
+SECONDS = 300  # a command that takes longer hangs
 
 
 def main():

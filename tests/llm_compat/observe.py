@@ -12,7 +12,7 @@ databases. What must differ from run to run is replaced by a name for it:
 
 and the program's own name by PROGRAM where it speaks of itself on standard error. Of a database the
 tables and columns that llm writes are compared, and no others: hob's own records stand in tables of
-its own.
+its own. A database without rows counts as none, for llm makes one even where nothing is written.
 """
 
 import os
@@ -134,7 +134,7 @@ class Observation:
         )
         status = self.program.run(words, env, self.user, self.work, (stdin, stdout, stderr))
         self.last_stderr = stderr.read_bytes()
-        seen = [f"$ {command.line}", f"status {status}"]
+        seen = [f"$ {command.line}", f"status {status}{outcome(status, self.last_stderr)}"]
         output = stdout.read_bytes()
         seen += self.shown("|", output)
         self.outputs.setdefault(
@@ -183,7 +183,8 @@ class Observation:
                 name = f"{folder.name}/{path.relative_to(folder)}"
                 content = path.read_bytes()
                 if content.startswith(b"SQLite format 3\0"):
-                    seen += [f"database {name}", *self.rows(path)]
+                    if rows := self.rows(path):
+                        seen += [f"database {name}", *rows]
                 elif path.name.endswith((".db-wal", ".db-shm")):
                     continue
                 elif path not in made_before or self.is_changed(made_before[path], content):
@@ -250,6 +251,17 @@ class Observation:
         names = {}
         number = lambda match: names.setdefault(match.group(), f"<{kind} {len(names) + 1}>")
         return [pattern.sub(number, line) for line in lines]
+
+
+def outcome(status, stderr):
+    """What a failure looked like on standard error, whatever its words."""
+    if status == 0:
+        return ""
+    if b"Aborted!" in stderr:
+        return ", aborted"
+    # An exception that llm does not catch is an error in many lines.
+    said = re.search(rb"(?m)^(Error: |Traceback )", stderr)
+    return ", with an error" if said else ", without a word"
 
 
 def time_form(match):

@@ -16,7 +16,7 @@ import sys
 import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
-SECONDS = 60  # a command that takes longer hangs
+SECONDS = 300  # a command that takes longer hangs
 PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
