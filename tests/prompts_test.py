@@ -11,11 +11,13 @@ import http.server
 import json
 import os
 import pathlib
+import pty
 import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 sys.dont_write_bytecode = True
@@ -230,7 +232,7 @@ class FragmentsTest(Case):
         self.assertIn("no commit 'v9'", self.refused("fragments", "show", "git:p@v9"))
 
     def test_loaders_are_listed(self):
-        self.assertRegex(self.hob("fragments", "loaders"), r"\Adir:\n  The text.*\n\ngit:\n  ")
+        self.assertRegex(self.hob("fragments", "loaders"), r"(?s)\Adir:\n  The text.*\n\ngit:\n  ")
 
 
 class TemplatesTest(Case):
@@ -280,6 +282,117 @@ class TemplatesTest(Case):
         ):
             self.write(f"h{number}.yaml", text.encode("latin-1"), self.home / "templates")
             self.assertIn("not found or invalid", self.refused("templates", "show", f"h{number}"))
+
+
+class PromptTest(Case):
+    """On the echo model, which answers with what it is asked."""
+
+    def setUp(self):
+        super().setUp()
+        self.env["HOB_MODEL"] = "echo"
+
+    def echo(self, *args, stdin=""):
+        return json.loads(self.hob(*args, stdin=stdin))
+
+    def test_fragments_go_before_the_prompt(self):
+        self.write("a.txt", "one\r\n")
+        self.write("s.txt", "  sys \n")
+        said = self.echo("ask", "-f", "a.txt", "--sf", "s.txt", "-s", "be brief")
+        self.assertEqual(said["prompt"], "one\n\nask")
+        self.assertEqual(said["system"], "sys\n\nbe brief")
+        self.hob("fragments", "set", "alias", "a.txt")
+        self.assertEqual(self.echo("ask", "-f", "alias", "-n")["prompt"], "one\n\nask")
+        self.assertIn("Fragment 'none' not found", self.refused("ask", "-f", "none"))
+        self.assertEqual(self.echo("ask", "-f", "dir:.")["prompt"].count("---\n"), 4)
+
+    def test_templates(self):
+        folder = self.home / "templates"
+        self.write("sum.yaml", "prompt: 'Sum: $input'\nsystem: be $how", folder)
+        self.write("plain.yaml", "Just this", folder)
+        self.write("opt.yaml", "prompt: p\nmodel: echo\noptions: {example_bool: true}", folder)
+        self.write("tools.yaml", "prompt: p\ntools: [llm_time]", folder)
+        said = self.echo("-t", "sum", "-p", "how", "quick", stdin="text")
+        self.assertEqual((said["prompt"], said["system"]), ("Sum: text", "be quick"))
+        self.assertEqual(self.echo("-t", "plain", "more")["prompt"], "Just this\nmore")
+        self.assertEqual(self.echo("-t", "opt")["options"], {"example_bool": True})
+        self.assertEqual(
+            self.echo("-t", "opt", "-o", "example_bool", "0")["options"], {"example_bool": False}
+        )
+        self.assertEqual(self.refused("-t", "sum", "x"), "Error: Missing variables: how\n")
+        self.assertIn("tools cannot be run", self.refused("-t", "tools"))
+        self.hob("Do $input", "-s", "sys", "-p", "a", "b", "-x", "--save", "mine")
+        self.assertEqual(
+            (folder / "mine.yaml").read_text(),
+            "model: echo\nprompt: Do $input\nsystem: sys\ndefaults:\n    a: b\nextract: true\n",
+        )
+        self.refused("x", "-t", "mine", "--save", "y")
+
+    def test_model_choice(self):
+        del self.env["HOB_MODEL"]
+        self.assertEqual(self.echo("hi", "-q", "ech")["prompt"], "hi")
+        self.hob("aliases", "set", "e", "echo")
+        self.assertEqual(self.echo("hi", "-m", "e")["prompt"], "hi")
+        self.hob("models", "default", "e")
+        self.assertEqual(self.echo("hi")["prompt"], "hi")
+        self.hob("models", "options", "set", "echo", "example_bool", "1")
+        self.assertEqual(self.echo("hi")["options"], {"example_bool": True})
+        self.assertIn("No model found", self.refused("hi", "-q", "nothing-like-it"))
+
+    def test_chat(self):
+        self.write("a.txt", "from a file")
+        self.write("editor.sh", "#!/bin/sh\nprintf edited > \"$1\"\n").chmod(0o755)
+        self.env["EDITOR"] = str(self.work / "editor.sh")
+        said = self.hob("chat", stdin="!fragment a.txt\n!edit\n!multi\nx\n!fragment a.txt\n!end\nquit\n")
+        prompts = [line for line in said.splitlines() if line.startswith('  "prompt"')]
+        self.assertEqual(
+            prompts,
+            ['  "prompt": "from a file",', '  "prompt": "edited",', '  "prompt": "from a file\\nx",'],
+        )
+
+    def test_a_command_is_only_printed_without_a_terminal(self):
+        marker = self.work / "ran"
+        said = self.hob("cmd", json.dumps({"raw": f"touch {marker}"}))
+        self.assertEqual(said, f"touch {marker}\n")
+        self.assertFalse(marker.exists())
+
+    def test_a_command_runs_on_enter_alone(self):
+        for keys, runs in ((b"\x03", False), (b"\x04", False), (b"\r", True)):
+            marker = self.work / "ran"
+            shown, status = self.on_terminal(["cmd", json.dumps({"raw": f"touch {marker}"})], keys)
+            self.assertEqual(marker.exists(), runs, (keys, shown))
+            self.assertEqual(status, 0 if runs else 1, shown)
+            marker.unlink(missing_ok=True)
+        rows = sqlite3.connect(self.home / "logs.db").execute(
+            "select suggested, command, exit_status from turn_commands"
+        )
+        self.assertEqual(rows.fetchall(), [(f"touch {marker}", f"touch {marker}", 0)])
+
+    def test_several_lines_are_never_put_under_the_cursor(self):
+        marker = self.work / "ran"
+        shown, status = self.on_terminal(
+            ["cmd", json.dumps({"raw": f"touch {marker}\ntouch {marker}"})], b"\r"
+        )
+        self.assertEqual(status, 1)
+        self.assertIn("cannot be run", shown)
+        self.assertFalse(marker.exists())
+
+    def on_terminal(self, args, keys):
+        """What the program shows on a terminal of its own where `keys` are pressed once it asks."""
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.chdir(self.work)
+            os.execve(HOB, [HOB, *args], {**self.env, "TERM": "xterm"})
+        shown, pressed, deadline = b"", False, time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                shown += os.read(fd, 4096)
+            except OSError:
+                break
+            if not pressed and b"touch" in shown.split(b"Ctrl-C does not")[-1] and b"> " in shown:
+                pressed = True
+                os.write(fd, keys)
+        os.close(fd)
+        return shown.decode(errors="replace"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 class ModelsTest(Case):

@@ -54,6 +54,12 @@ bool hob_template_render(const hob_template* compiled, const char* variables, si
                          hob_render_limits limits, hob_strftime_now strftime_now, void* context,
                          hob_text* out);
 
+/* The text of a page of any bytes. `options` is a JSON object with the arrays "selectors" (none: the
+ * whole page), "removes" and "keep_tags" and the booleans "minify", "first" and "all_attrs". True:
+ * `out` is the text; false: a one-line error. Thread-safe. */
+bool hob_html_strip(const char* html, size_t html_size, const char* options, size_t options_size,
+                    hob_text* out);
+
 /* What the constraints of one vocabulary share. May be used from several threads at once. */
 typedef struct hob_token_table hob_token_table;
 

@@ -1,12 +1,13 @@
-//! The part of hob that is written in Rust: chat templates and constrained decoding, behind the C interface of
+//! The part of hob that is written in Rust: chat templates, constrained decoding and HTML, behind the C interface of
 //! include/hob_rust.h.
 //!
 //! This file is the border: pointers in, owned texts out, panics stopped. What templates mean is in `template`, what
-//! constraints mean in `constraint`.
+//! constraints mean in `constraint`, what stays of a page in `html`.
 
 mod constraint;
 mod formats;
 mod gbnf;
+mod html;
 mod json;
 mod pattern;
 mod python;
@@ -135,6 +136,28 @@ pub unsafe extern "C" fn hob_template_render(
         .and_then(|variables| contained(|| compiled.render(variables, &limits, clock)));
     let ok = rendered.is_ok();
     out.write(rendered.unwrap_or_else(|message| message).into());
+    ok
+}
+
+/// # Safety
+/// As the header says.
+#[no_mangle]
+pub unsafe extern "C" fn hob_html_strip(
+    html: *const u8,
+    html_size: usize,
+    options: *const u8,
+    options_size: usize,
+    out: *mut HobText,
+) -> bool {
+    let page = if html_size == 0 {
+        &[]
+    } else {
+        std::slice::from_raw_parts(html, html_size)
+    };
+    let stripped = text(options, options_size, "an option")
+        .and_then(|options| contained(|| html::strip(page, options)));
+    let ok = stripped.is_ok();
+    out.write(stripped.unwrap_or_else(|message| message).into());
     ok
 }
 

@@ -1,4 +1,7 @@
 // hob chat: a conversation in the terminal.
+#include <unistd.h>
+
+#include <filesystem>
 #include <memory>
 
 #include "cli/chat_input.h"
@@ -8,35 +11,65 @@
 #include "cli/model_choice.h"
 #include "cli/model_flags.h"
 #include "cli/not_yet.h"
+#include "cli/prompt_parts.h"
 #include "cli/reply_printer.h"
 #include "cli/safe_text.h"
 #include "os/file.h"
+#include "os/process.h"
 #include "os/terminal.h"
+#include "prompts/settings.h"
 
 namespace hob::cli {
 namespace {
+
+namespace fs = std::filesystem;
+
+// What a person writes in an editor; nothing where the file was left as it was.
+Result<std::optional<std::string>> edited_text() {
+  std::string path = (fs::temp_directory_path() / "hob-message-XXXXXX").string();
+  const int fd = ::mkstemp(path.data());
+  if (fd < 0) return fail(ErrorKind::kIo, "{}: cannot be created", path);
+  ::close(fd);
+  const auto edit = [&]() -> Result<std::optional<std::string>> {
+    std::error_code error;
+    const auto before = fs::last_write_time(path, error);
+    HOB_TRY_VOID(os::edit_file(path));
+    HOB_TRY(const std::string text, os::read_file(path));
+    if (text.empty() && fs::last_write_time(path, error) == before) return std::optional<std::string>();
+    return std::optional<std::string>(text);
+  };
+  auto result = edit();
+  std::error_code ignored;
+  fs::remove(path, ignored);
+  return result;
+}
 
 struct ChatFlags {
   EngineFlags engine;
   ReplyFlags reply;
   LedgerFlags ledger;
+  PartsFlags parts;
   NotYetFlags not_yet;
   bool plain = false, usage = false, no_stream = false, hide_reasoning = false;
 };
 
 class ChatSession {
  public:
-  ChatSession(Io& io, ChatFlags& flags, Conversation conversation)
+  ChatSession(Io& io, ChatFlags& flags, Conversation conversation, TemplateParts templates)
       : io_(io),
         flags_(flags),
         style_(Style::when(io.out_colour)),
         conversation_(std::move(conversation)),
+        templates_(std::move(templates)),
         system_(flags.reply.system) {}
 
   Result<> run() {
-    const ModelWish wish{.named = flags_.engine.model, .of_conversation = conversation_.model()};
-    HOB_TRY(model_, open_chosen(wish, flags_.engine.options()));
-    HOB_TRY(options_, model_->check_options(flags_.reply.option_texts()));
+    HOB_TRY(model_, open_chosen({.named = flags_.engine.model,
+                                 .of_template = templates_.model.value_or(""),
+                                 .of_conversation = conversation_.model()},
+                                flags_.engine.options()));
+    HOB_TRY(options_, options_of(*model_));
+    HOB_TRY_VOID(resolve_flags());
     if (conversation_.has_begun() && !system_.empty() && model_->info().provider != "echo") {
       return fail(ErrorKind::kInvalid,
                   "--system: the conversation has begun, and keeps the system prompt that it has");
@@ -66,6 +99,27 @@ class ChatSession {
  private:
   static std::string line_of(const ChatTurn& turn) {
     return turn.action == ChatAction::kSystem ? "!system " + turn.text : turn.text;
+  }
+
+  // -o's, then the template's, then those saved for the model.
+  Result<nlohmann::ordered_json> options_of(const chat::Model& model) const {
+    auto options = flags_.reply.option_texts();
+    options.insert(options.end(), templates_.options.begin(), templates_.options.end());
+    HOB_TRY(const auto saved, prompts::ModelOptions::standard().of(model.info().id));
+    add_options(options, saved);
+    return model.check_options(options);
+  }
+
+  Result<std::vector<prompts::Fragment>> resolve(const std::vector<std::string>& names) {
+    HOB_TRY(auto database, fragment_database(flags_.ledger.gate.path()));
+    return prompts::resolve_fragments(names, fragment_context(io_, database ? &*database : nullptr));
+  }
+
+  // The fragments of -f and --sf, and of the template: they go with the first message.
+  Result<> resolve_flags() {
+    HOB_TRY(fragments_, resolve(templates_.fragments));
+    HOB_TRY(system_fragments_, resolve(templates_.system_fragments));
+    return {};
   }
 
   Result<> recorded() const {
@@ -101,7 +155,9 @@ class ChatSession {
   Result<> act(const ChatTurn& turn) {
     switch (turn.action) {
       case ChatAction::kMessage:
-        return say(turn.text);
+        return say(turn);
+      case ChatAction::kEdit:
+        return edit();
       case ChatAction::kReset:
         conversation_.restart();
         return io_.note("(a new conversation)\n"), Result<>();
@@ -129,7 +185,7 @@ class ChatSession {
     if (!name.empty()) {
       auto loaded = open_chosen({.named = name}, flags_.engine.options());
       if (!loaded) return print_error(io_, loaded.error().message);
-      auto options = (*loaded)->check_options(flags_.reply.option_texts());
+      auto options = options_of(**loaded);
       if (!options) return print_error(io_, options.error().message);
       model_ = std::move(*loaded);
       options_ = std::move(*options);
@@ -138,16 +194,38 @@ class ChatSession {
     io_.note(fmt::format("(the model is {})\n", safe_line(model_->info().id)));
   }
 
-  chat::TurnRequest request_of(const std::string& text) {
+  Result<> edit() {
+    auto text = edited_text();
+    if (!text) return print_error(io_, text.error().message), Result<>();
+    if (!*text) return io_.note("Editor closed without saving.\n"), Result<>();
+    return act(input_.edited(**text));
+  }
+
+  // The message with the template around it and fragments before it. A template's system prompt
+  // counts where the conversation begins.
+  Result<prompts::Texts> texts_of(const ChatTurn& turn, std::vector<prompts::Fragment>& fragments) {
+    fragments = fragments_;
+    HOB_TRY(auto named, resolve(turn.fragments));
+    std::move(named.begin(), named.end(), std::back_inserter(fragments));
+    HOB_TRY(auto texts, apply_templates(templates_, {turn.text, system_}));
+    texts.prompt = prompts::joined_prompt(contents_of(fragments), texts.prompt);
+    texts.system = prompts::joined_system(contents_of(system_fragments_), texts.system);
+    return texts;
+  }
+
+  chat::TurnRequest request_of(const prompts::Texts& texts,
+                               std::vector<prompts::Fragment> fragments) {
     chat::TurnRequest request;
     request.source = "chat";
-    request.title = text;
+    request.title = texts.prompt;
+    request.prompt_fragments = std::move(fragments);
     auto& asked = request.model;
     const bool begins = !conversation_.has_begun();
-    if (begins && !system_.empty())
-      asked.messages.push_back(store::Message::of_text("system", system_));
-    asked.messages.push_back(store::Message::of_text("user", text));
-    if (begins || !system_sent_) asked.system = system_;
+    if (begins) request.system_fragments = system_fragments_;
+    if (begins && !texts.system.empty())
+      asked.messages.push_back(store::Message::of_text("system", texts.system));
+    asked.messages.push_back(store::Message::of_text("user", texts.prompt));
+    if (begins || !system_sent_) asked.system = texts.system;
     asked.options = options_;
     asked.stream = model_->info().streams && !flags_.no_stream;
     asked.hide_reasoning = flags_.hide_reasoning;
@@ -156,14 +234,17 @@ class ChatSession {
   }
 
   // A problem with one message (it does not fit, say) leaves the conversation as it was.
-  Result<> say(const std::string& text) {
+  Result<> say(const ChatTurn& turn) {
+    std::vector<prompts::Fragment> fragments;
+    const auto texts = texts_of(turn, fragments);
+    if (!texts) return print_error(io_, texts.error().message), Result<>();
     ReplyPrinter printer(io_, {.stream = !flags_.no_stream,
                                .markdown = !flags_.plain,
                                .hide_reasoning = flags_.hide_reasoning});
     os::InterruptGuard::take();
     const os::EchoGuard quiet(fileno(io_.in));
     const auto result = conversation_.ask(
-        *model_, request_of(text),
+        *model_, request_of(*texts, std::move(fragments)),
         [&](chat::Stream stream, std::string_view part) { printer.show(stream, part); });
     if (!result) {
       printer.broken_off();
@@ -171,6 +252,7 @@ class ChatSession {
       return {};
     }
     system_sent_ = true;
+    fragments_.clear();
     printer.end(result->reply.text);
     note_end(result->reply);
     return {};
@@ -200,6 +282,8 @@ class ChatSession {
   ChatFlags& flags_;
   Style style_;
   Conversation conversation_;
+  TemplateParts templates_;
+  std::vector<prompts::Fragment> fragments_, system_fragments_;
   std::string system_;
   bool system_sent_ = false;
   std::unique_ptr<chat::Model> model_;
@@ -209,8 +293,9 @@ class ChatSession {
 
 Result<> converse(Io& io, ChatFlags& flags) {
   HOB_TRY_VOID(flags.not_yet.check());
+  HOB_TRY(auto templates, load_templates(flags.parts, flags.reply.option_texts()));
   HOB_TRY(auto conversation, Conversation::open(flags.ledger, false));
-  return ChatSession(io, flags, std::move(conversation)).run();
+  return ChatSession(io, flags, std::move(conversation), std::move(templates)).run();
 }
 
 }  // namespace
@@ -219,6 +304,7 @@ Action define_chat(CLI::App& app, Io& io) {
   auto flags = std::make_shared<ChatFlags>();
   flags->engine.declare(app);
   flags->reply.declare(app);
+  flags->parts.declare(app, false);
   flags->ledger.declare(app);
   app.add_flag("--no-stream", flags->no_stream, "Print each reply when it is complete");
   app.add_flag("-R,--hide-reasoning", flags->hide_reasoning, "Do not show the model's reasoning");

@@ -13,6 +13,18 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
+constexpr std::string_view kFragment = "!fragment ";
+
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  while (!(text = trimmed(text)).empty()) {
+    const std::string_view word = text.substr(0, text.find_first_of(kBlanks));
+    words.emplace_back(word);
+    text.remove_prefix(word.size());
+  }
+  return words;
+}
+
 struct CommandName {
   std::string_view name;
   ChatAction action;
@@ -20,7 +32,7 @@ struct CommandName {
 constexpr CommandName kCommands[] = {
     {"!quit", ChatAction::kQuit},   {"!exit", ChatAction::kQuit},
     {"!reset", ChatAction::kReset}, {"!system", ChatAction::kSystem},
-    {"!model", ChatAction::kModel}, {"!help", ChatAction::kHelp},
+    {"!model", ChatAction::kModel}, {"!help", ChatAction::kHelp},   {"!edit", ChatAction::kEdit},
 };
 
 }  // namespace
@@ -40,6 +52,8 @@ ChatTurn ChatInput::line(std::string_view line) {
         end_ = rest.empty() ? "!end" : "!end " + std::string(rest);
         return {ChatAction::kMore, {}};
       }
+      if (words.starts_with(kFragment))
+        return {ChatAction::kMessage, {}, words_of(words.substr(kFragment.size()))};
       for (const CommandName& command : kCommands) {
         if (command.name == name) return {command.action, std::string(rest)};
       }
@@ -59,6 +73,11 @@ ChatTurn ChatInput::line(std::string_view line) {
 }
 
 ChatTurn ChatInput::multi_line(std::string_view line) {
+  if (trimmed(line) == "!edit") return {ChatAction::kEdit, {}};
+  if (line.starts_with(kFragment)) {
+    for (auto& name : words_of(line.substr(kFragment.size()))) fragments_.push_back(std::move(name));
+    return {ChatAction::kMore, {}};
+  }
   if (trimmed(line) != end_) {
     text_ += line;
     text_ += '\n';
@@ -66,9 +85,21 @@ ChatTurn ChatInput::multi_line(std::string_view line) {
   }
   multi_ = false;
   std::string text = std::exchange(text_, {});
+  auto fragments = std::exchange(fragments_, {});
   if (text.ends_with('\n')) text.pop_back();
-  if (trimmed(text).empty()) return {};
-  return {ChatAction::kMessage, std::move(text)};
+  if (trimmed(text).empty() && fragments.empty()) return {};
+  return {ChatAction::kMessage, std::move(text), std::move(fragments)};
+}
+
+ChatTurn ChatInput::edited(std::string_view text) {
+  if (multi_) {
+    text_.append(trimmed(text)) += '\n';
+    return {ChatAction::kMore, {}};
+  }
+  text = trimmed(text);
+  if (text.empty()) return {};
+  if (text == "exit" || text == "quit") return {ChatAction::kQuit, {}};
+  return {ChatAction::kMessage, std::string(text)};
 }
 
 ChatTurn ChatInput::abandon() {
@@ -78,6 +109,8 @@ ChatTurn ChatInput::abandon() {
 
 std::string_view chat_help() {
   return "!multi [WORD]    a message of many lines, up to a line that says !end [WORD]\n"
+         "!edit            write the message in $EDITOR\n"
+         "!fragment NAME   put a fragment (file, URL, alias, dir:PATH ...) before the message\n"
          "!reset           forget the conversation\n"
          "!system [TEXT]   set the system prompt (nothing: remove it) and forget the conversation\n"
          "!model [NAME]    go on with another model (nothing: say which it is)\n"

@@ -69,5 +69,32 @@ TEST(ChatInput, HelpNamesEveryCommand) {
   }
 }
 
+TEST(ChatInput, FragmentsAloneAndInsideAMessage) {
+  ChatInput input;
+  const ChatTurn alone = input.line("!fragment a.txt  dir:src ");
+  EXPECT_EQ(alone.action, ChatAction::kMessage);
+  EXPECT_EQ(alone.text, "");
+  EXPECT_EQ(alone.fragments, (std::vector<std::string>{"a.txt", "dir:src"}));
+  input.line("!multi");
+  EXPECT_EQ(input.line("one").action, ChatAction::kMore);
+  EXPECT_EQ(input.line("!fragment b").action, ChatAction::kMore);
+  input.line("two");
+  const ChatTurn many = input.line("!end");
+  EXPECT_EQ(many.text, "one\ntwo");
+  EXPECT_EQ(many.fragments, std::vector<std::string>{"b"});
+  EXPECT_TRUE(input.line("next").fragments.empty());
+}
+
+TEST(ChatInput, TheEditorsTextIsAMessageOrALineOfOne) {
+  ChatInput input;
+  EXPECT_EQ(input.line("!edit").action, ChatAction::kEdit);
+  EXPECT_EQ(input.edited(" many\nlines \n").text, "many\nlines");
+  EXPECT_EQ(input.edited(" \n").action, ChatAction::kNothing);
+  input.line("!multi");
+  EXPECT_EQ(input.line("!edit").action, ChatAction::kEdit);
+  EXPECT_EQ(input.edited("x").action, ChatAction::kMore);
+  EXPECT_EQ(input.line("!end").text, "x");
+}
+
 }  // namespace
 }  // namespace hob::cli

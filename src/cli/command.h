@@ -63,6 +63,8 @@ Action define_fragments_show(CLI::App& app, Io& io);
 Action define_fragments_remove(CLI::App& app, Io& io);
 Action define_fragments_loaders(CLI::App& app, Io& io);
 Action define_files(CLI::App& app, Io& io);
+Action define_html(CLI::App& app, Io& io);
+Action define_cmd(CLI::App& app, Io& io);
 Action define_pull(CLI::App& app, Io& io);
 Action define_inspect(CLI::App& app, Io& io);
 Action define_tokens(CLI::App& app, Io& io);

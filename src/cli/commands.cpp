@@ -115,6 +115,20 @@ constexpr Command kCommands[] = {
      "git ls-files -z | hob files -0 --markdown --budget 8000\n"
      "hob files docs | hob -s 'What is missing here?'",
      define_files},
+    {"html", "Take the text out of an HTML page",
+     "Flags and output are those of strip-tags. The page comes from standard input or --input.",
+     "curl -s https://example.org | hob html -m\n"
+     "hob html -i page.html article --remove .advert --first\n"
+     "hob html -i page.html -t hs -t a main",
+     define_html},
+    {"cmd", "Suggest a shell command, to be run on Enter",
+     "The command stands on the line to be edited; it runs when a person at a terminal presses "
+     "Enter.\n"
+     "Without a terminal it is only printed. What was run is in the ledger with its exit status.",
+     "hob cmd undo the last git commit\n"
+     "hob cmd -m qwen 'the five largest files below here'\n"
+     "hob cmd 'count the lines of all C++ files' > suggestion.txt",
+     define_cmd},
     {"pull", "Fetch a model from the Hugging Face hub",
      "Without FILE: the repository's only GGUF file, or of several the one in Q4_K_M. An "
      "interrupted\n"

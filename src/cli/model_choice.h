@@ -11,15 +11,15 @@
 
 namespace hob::cli {
 
-// What may name one, the first that does stands: -m, or $HOB_MODEL; -q's words; the conversation
-// that goes on; else the default.
+// What may name one, the first that does stands: -m, or $HOB_MODEL; -q's words; a template; the
+// conversation that goes on; the saved default; else the built-in one.
 struct ModelWish {
   std::string named;
   std::vector<std::string> queries;
-  std::string of_conversation;
+  std::string of_template, of_conversation;
 };
 
-// The name to open it by; empty: the default that chat::ModelStore has.
+// Its id or what finds it, an alias resolved.
 Result<std::string> chosen_model(const ModelWish& wish);
 Result<std::unique_ptr<chat::Model>> open_chosen(const ModelWish& wish,
                                                  const engine::EngineOptions& options);

@@ -2,16 +2,20 @@
 #include <memory>
 
 #include "cli/attachments.h"
+#include "cli/catalog.h"
 #include "cli/command.h"
 #include "cli/constraint_flags.h"
 #include "cli/conversation.h"
+#include "cli/listing.h"
 #include "cli/model_choice.h"
 #include "cli/model_flags.h"
 #include "cli/not_yet.h"
 #include "cli/prompt_json.h"
+#include "cli/prompt_parts.h"
 #include "cli/reply_printer.h"
 #include "cli/safe_text.h"
 #include "os/terminal.h"
+#include "prompts/settings.h"
 #include "store/bind.h"
 #include "store/json_text.h"
 #include "text/fenced_code.h"
@@ -29,12 +33,14 @@ struct PromptFlags {
   LedgerFlags ledger;
   AttachmentFlags attachments;
   NotYetFlags not_yet;
-  std::string text;
+  PartsFlags parts;
+  std::string text, save;
   std::vector<std::string> queries;
   bool raw = false, no_stream = false, usage = false, json = false, options = false;
   bool extract = false, extract_last = false, hide_reasoning = false, dry_run = false;
   bool plain = false;
   std::optional<int> logprobs;
+  std::optional<size_t> budget;
 
   bool wants_json() const { return json || logprobs.has_value(); }
   bool extracts() const { return extract || extract_last; }
@@ -43,7 +49,7 @@ struct PromptFlags {
 // All that a person gave to ask with: what flags, templates, fragments and standard input come to.
 struct Assembled {
   std::string prompt, system;  // whole texts, fragments in them
-  std::vector<store::FragmentText> fragments, system_fragments;
+  std::vector<prompts::Fragment> fragments, system_fragments;
   std::vector<store::Attachment> attachments;
   chat::OptionTexts options;
   std::optional<chat::ConstraintText> constraint;
@@ -100,16 +106,75 @@ StoredSchemas stored_schemas(const store::LoggingGate& gate) {
   };
 }
 
-Result<Assembled> assemble(Io& io, const PromptFlags& flags) {
+// What a template adds stands before what the flags say, but for values of which there is one.
+AttachmentFlags with_templates(AttachmentFlags flags, const TemplateParts& templates) {
+  flags.attachments.insert(flags.attachments.begin(), templates.attachments.begin(),
+                           templates.attachments.end());
+  std::vector<std::pair<std::string, std::string>> typed;
+  for (const auto& one : templates.typed_attachments) typed.emplace_back(one.value, one.type);
+  flags.typed.insert(flags.typed.begin(), typed.begin(), typed.end());
+  return flags;
+}
+
+Result<Assembled> assemble(Io& io, const PromptFlags& flags, TemplateParts& templates) {
   Assembled out;
   out.options = flags.reply.option_texts();
+  out.options.insert(out.options.end(), templates.options.begin(), templates.options.end());
   HOB_TRY(out.constraint, flags.constraint.constraint(stored_schemas(flags.ledger.gate)));
-  HOB_TRY(out.attachments, flags.attachments.resolve(io));
-  const bool something_else = !out.attachments.empty() || out.constraint.has_value();
-  HOB_TRY(const std::string prompt, whole_prompt(io, flags.text, something_else));
-  out.prompt = readable(io, prompt);
-  out.system = readable(io, flags.reply.system);
+  if (!out.constraint && templates.schema) {
+    out.constraint = chat::ConstraintText{engine::ConstraintKind::kJsonSchema,
+                                          "the template's schema", templates.schema->dump()};
+  }
+  HOB_TRY(out.attachments, with_templates(flags.attachments, templates).resolve(io));
+  const bool something_else =
+      !out.attachments.empty() || out.constraint.has_value() || !templates.fragments.empty();
+  prompts::Texts texts{flags.text, flags.reply.system};
+  const bool first = templates.uses_input();
+  if (first) {
+    HOB_TRY(texts.prompt, whole_prompt(io, texts.prompt, something_else));
+  }
+  HOB_TRY(texts, apply_templates(templates, std::move(texts)));
+  if (!first) {
+    HOB_TRY(texts.prompt, whole_prompt(io, texts.prompt, something_else));
+  }
+  HOB_TRY(auto database, fragment_database(flags.ledger.gate.path()));
+  const auto context = fragment_context(io, database ? &*database : nullptr);
+  HOB_TRY(out.fragments, prompts::resolve_fragments(templates.fragments, context));
+  HOB_TRY(out.system_fragments, prompts::resolve_fragments(templates.system_fragments, context));
+  out.prompt = prompts::joined_prompt(contents_of(out.fragments), readable(io, texts.prompt));
+  out.system = prompts::joined_system(contents_of(out.system_fragments), readable(io, texts.system));
   return out;
+}
+
+// --save: a template instead of a reply.
+Result<> save_template(Io& io, const PromptFlags& flags) {
+  std::vector<std::string> refused;
+  if (!flags.parts.templates.empty()) refused.emplace_back("--template");
+  if (flags.ledger.last) refused.emplace_back("--continue");
+  if (!flags.ledger.thread_id.empty()) refused.emplace_back("--cid");
+  if (!refused.empty()) {
+    return fail(ErrorKind::kInvalid, "--save cannot be used with {}", fmt::join(refused, ", "));
+  }
+  SavedPrompt saved{.name = flags.save, .system = flags.reply.system};
+  saved.model = flags.engine.model.empty() ? os::environment("HOB_MODEL") : flags.engine.model;
+  if (saved.model.empty() && !flags.queries.empty()) {
+    HOB_TRY(saved.model, model_by_query(flags.queries));
+  }
+  HOB_TRY(const auto constraint,
+          flags.constraint.constraint(stored_schemas(flags.ledger.gate)));
+  if (constraint && constraint->kind == engine::ConstraintKind::kJsonSchema)
+    saved.schema = ordered_json::parse(constraint->text, nullptr, false);
+  HOB_TRY(saved.prompt, whole_prompt(io, flags.text, true));
+  saved.params = flags.parts.params;
+  saved.options = flags.reply.option_texts();
+  saved.extract = flags.extract;
+  saved.extract_last = flags.extract_last;
+  saved.fragments = flags.parts.fragments;
+  saved.system_fragments = flags.parts.system_fragments;
+  saved.attachments = flags.attachments.attachments;
+  for (const auto& [value, type] : flags.attachments.typed)
+    saved.typed_attachments.push_back({type, value});
+  return save_prompt(saved);
 }
 
 std::vector<store::Message> messages_of(const Assembled& parts) {
@@ -165,15 +230,28 @@ Result<> check(const PromptFlags& flags, const Assembled& parts, const std::stri
   return {};
 }
 
-// --options: what -o takes.
-void print_options(Io& io) {
-  for (const auto& option : engine::sampler_option_table()) {
-    const std::string alias = option.alias.empty() ? "" : fmt::format(" (or {})", option.alias);
-    io.print("{}{}\n    {}\n", option.name, alias, option.help);
+// --options: what -o takes, and what else the model can do.
+Result<> print_options(Io& io, const std::string& id) {
+  HOB_TRY(const auto models, catalog());
+  for (const CatalogModel& model : models) {
+    if (!model.goes_by(id)) continue;
+    io.write(options_text(model, listing_width(io), false, true) + "\n");
+    return {};
   }
-  io.write(
-      "max_tokens\n    longest reply, as --tokens\nstop\n    end the reply before this text, as "
-      "--stop\n");
+  HOB_TRY(const std::string found, model_id(id));
+  io.write(options_text(local_model(found), listing_width(io), false, true) + "\n");
+  return {};
+}
+
+// --budget: refused with both numbers, never cut.
+Result<> check_budget(chat::Model& model, const chat::TurnRequest& request, size_t budget) {
+  HOB_TRY(const auto tokens, model.count_tokens(request.model));
+  if (!tokens) {
+    return fail(ErrorKind::kUnsupported, "--budget: {} does not say how many tokens a prompt has",
+                model.info().id);
+  }
+  if (*tokens <= budget) return {};
+  return fail(ErrorKind::kTooLarge, "the prompt takes {} tokens, --budget allows {}", *tokens, budget);
 }
 
 // --dry-run: what would be sent, exactly, and nothing more.
@@ -230,22 +308,37 @@ Result<> after(Io& io, const PromptFlags& flags, const Assembled& parts,
   return {};
 }
 
-Result<> answer(Io& io, const PromptFlags& flags) {
+Result<> answer(Io& io, PromptFlags flags) {
   HOB_TRY_VOID(flags.not_yet.check());
   HOB_TRY_VOID(flags.ledger.gate.check());
-  if (flags.options) return print_options(io), Result<>();
-  HOB_TRY(const Assembled parts, assemble(io, flags));
+  if (!flags.save.empty()) return save_template(io, flags);
+  HOB_TRY(TemplateParts templates, load_templates(flags.parts, flags.reply.option_texts()));
+  if (!flags.extracts()) {
+    flags.extract = templates.extract;
+    flags.extract_last = templates.extract_last;
+  }
+  ModelWish wish{.named = flags.engine.model,
+                 .queries = flags.queries,
+                 .of_template = templates.model.value_or("")};
+  if (flags.options && !flags.ledger.goes_on()) {
+    HOB_TRY(const std::string id, chosen_model(wish));
+    return print_options(io, id);
+  }
+  HOB_TRY(Assembled parts, assemble(io, flags, templates));
   LedgerFlags ledger = flags.ledger;
   if (flags.dry_run) ledger.gate = {.never = true, .database = ledger.gate.database};
   HOB_TRY(auto conversation, Conversation::open(ledger, flags.wants_json()));
-  HOB_TRY(const std::string name, chosen_model({.named = flags.engine.model,
-                                                .queries = flags.queries,
-                                                .of_conversation = conversation.model()}));
+  wish.of_conversation = conversation.model();
+  HOB_TRY(const std::string name, chosen_model(wish));
+  if (flags.options) return print_options(io, name);
   HOB_TRY_VOID(check(flags, parts, name, conversation));
   HOB_TRY(auto model, chat::open_model(name, flags.engine.options()));
+  HOB_TRY(const auto saved, prompts::ModelOptions::standard().of(model->info().id));
+  add_options(parts.options, saved);
   HOB_TRY(auto request, request_of(flags, parts, *model));
   if (!request.model.messages.empty())
     HOB_TRY_VOID(chat::check_attachments(model->info(), request.model.messages.back()));
+  if (flags.budget) HOB_TRY_VOID(check_budget(*model, request, *flags.budget));
   if (flags.dry_run) return print_dry_run(io, *model, request);
 
   os::InterruptGuard guard;
@@ -281,6 +374,12 @@ Action define_prompt(CLI::App& app, Io& io) {
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
   flags->reply.declare(app);
+  flags->parts.declare(app, true);
+  app.add_option("--save", flags->save, "Save this prompt as a template of that name; nothing is asked")
+      ->option_text("NAME");
+  app.add_option("--budget", flags->budget, "Refuse a prompt, fragments included, of more tokens")
+      ->option_text("TOKENS")
+      ->transform(whole_number(0, kMostTokens));
   flags->attachments.declare(app);
   flags->constraint.declare(app);
   flags->ledger.declare(app);
@@ -294,7 +393,7 @@ Action define_prompt(CLI::App& app, Io& io) {
   app.add_flag("-u,--usage", flags->usage, "Show token counts on standard error");
   app.add_flag("--dry-run", flags->dry_run,
                "Count the prompt's tokens and say what it would cost; send and record nothing");
-  app.add_flag("--options", flags->options, "List what -o takes and exit");
+  app.add_flag("--options", flags->options, "Show what -o takes and what the model can do, and exit");
   app.add_flag("--json", flags->json, "Print a JSON array with one object about the reply");
   app.add_option("--logprobs", flags->logprobs,
                  "With every token its log-probability and the N likeliest; implies --json")

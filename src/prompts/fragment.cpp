@@ -1,14 +1,9 @@
 // The order of resolution, and the rows in the database.
 #include "prompts/fragment.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
-#include <array>
 #include <filesystem>
 
-#include "base/check.h"
-#include "base/spelling.h"
 #include "hub/http.h"
 #include "os/file.h"
 #include "prompts/loaders.h"
@@ -135,21 +130,6 @@ Result<std::optional<Fragment>> find_fragment(store::Database& database, const s
   });
 }
 
-int64_t ensure_fragment(SQLite::Database& sql, const Fragment& fragment) {
-  const std::string hash = sha256(fragment.content);
-  SQLite::Statement insert(sql,
-                           "insert into fragments (hash, content, datetime_utc, source)"
-                           " values (?, ?, datetime('now'), ?) on conflict(hash) do nothing");
-  insert.bind(1, hash);
-  insert.bind(2, fragment.content);
-  if (!fragment.source.empty()) insert.bind(3, fragment.source);
-  insert.exec();
-  SQLite::Statement id(sql, "select id from fragments where hash = ?");
-  id.bind(1, hash);
-  HOB_CHECK(id.executeStep(), "a fragment that was just stored");
-  return id.getColumn(0).getInt64();
-}
-
 bool is_fragment_alias(std::string_view alias) {
   return !alias.empty() && std::all_of(alias.begin(), alias.end(), in_word);
 }
@@ -157,7 +137,7 @@ bool is_fragment_alias(std::string_view alias) {
 Result<> set_fragment_alias(store::Database& database, const std::string& alias,
                             const Fragment& fragment) {
   return database.write([&](SQLite::Database& sql) -> Result<> {
-    const int64_t id = ensure_fragment(sql, fragment);
+    const int64_t id = store::ensure_fragment(sql, fragment);
     SQLite::Statement insert(sql,
                              "insert into fragment_aliases (alias, fragment_id) values (?, ?)"
                              " on conflict(alias) do update set fragment_id = excluded.fragment_id");
@@ -271,15 +251,6 @@ bool has_prefix(std::string_view name) {
   const size_t colon = name.find(':');
   return colon != name.npos && colon > 0 &&
          std::all_of(name.begin(), name.begin() + static_cast<std::ptrdiff_t>(colon), in_word);
-}
-
-std::string sha256(std::string_view text) {
-  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
-  unsigned size = 0;
-  HOB_CHECK(EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_sha256(), nullptr) == 1);
-  std::string out;
-  for (unsigned i = 0; i < size; ++i) out += fmt::format("{:02x}", digest[i]);
-  return out;
 }
 
 }  // namespace hob::prompts

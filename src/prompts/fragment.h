@@ -14,14 +14,12 @@
 #include <vector>
 
 #include "base/result.h"
-#include "store/database.h"
+#include "store/ledger.h"
 
 namespace hob::prompts {
 
-struct Fragment {
-  std::string content;
-  std::string source;  // a URL, "-", an absolute path, "dir:..."; empty: not known
-};
+// `source` is a URL, "-", an absolute path, "dir:..."; empty: not known.
+using Fragment = store::FragmentText;
 
 // What resolving needs from its surroundings.
 struct FragmentContext {
@@ -36,9 +34,6 @@ Result<std::vector<Fragment>> resolve_fragments(const std::vector<std::string>& 
 
 // By alias or hash; nothing where the database has neither.
 Result<std::optional<Fragment>> find_fragment(store::Database& database, const std::string& name);
-
-// The row's id; the text is stored where it is not there yet. Call within Database::write.
-int64_t ensure_fragment(SQLite::Database& sql, const Fragment& fragment);
 
 // Letters, digits, "_" and "-": what an alias may consist of.
 bool is_fragment_alias(std::string_view alias);
@@ -67,7 +62,5 @@ Result<std::string> read_text_file(const std::string& path);
 std::string with_plain_newlines(std::string_view text);
 // "word:" in front: letters, digits, "_" and "-", then a colon.
 bool has_prefix(std::string_view name);
-// In lower-case hexadecimal.
-std::string sha256(std::string_view text);
 
 }  // namespace hob::prompts

@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "prompts/loaders.h"
+#include "store/json_text.h"
 #include "store/log_schema.h"
 
 namespace hob::prompts {
@@ -91,17 +92,17 @@ TEST_F(FragmentTest, AFileNamedLikeAPrefixIsAFile) {
 }
 
 TEST_F(FragmentTest, AliasesAndHashes) {
-  ASSERT_TRUE(set_fragment_alias(database_, "docs", {"the text", "/x"}));
-  EXPECT_EQ(one("docs").content, "the text");
-  const std::string hash = sha256("the text");
+  ASSERT_TRUE(set_fragment_alias(database_, "a-test-alias", {"the text", "/x"}));
+  EXPECT_EQ(one("a-test-alias").content, "the text");
+  const std::string hash = store::sha256("the text");
   EXPECT_EQ(hash, "41a1f654dc79a9ac645afa553c31d51fd115eca8dd1cb9e6c67ae03e52718e8b");
   EXPECT_EQ(one(hash).source, "/x");
   // Another text under the alias; the first stays by its hash.
-  ASSERT_TRUE(set_fragment_alias(database_, "docs", {"newer", ""}));
-  EXPECT_EQ(one("docs").content, "newer");
-  ASSERT_TRUE(remove_fragment_alias(database_, "docs"));
-  ASSERT_TRUE(remove_fragment_alias(database_, "docs"));
-  EXPECT_EQ(error_of("docs"), "Fragment 'docs' not found");
+  ASSERT_TRUE(set_fragment_alias(database_, "a-test-alias", {"newer", ""}));
+  EXPECT_EQ(one("a-test-alias").content, "newer");
+  ASSERT_TRUE(remove_fragment_alias(database_, "a-test-alias"));
+  ASSERT_TRUE(remove_fragment_alias(database_, "a-test-alias"));
+  EXPECT_EQ(error_of("a-test-alias"), "Fragment 'a-test-alias' not found");
   EXPECT_EQ(one(hash).content, "the text");
 }
 
@@ -109,7 +110,7 @@ TEST_F(FragmentTest, ListsByQueryAndAlias) {
   ASSERT_TRUE(set_fragment_alias(database_, "one", {"crows fly", "/birds"}));
   ASSERT_TRUE(set_fragment_alias(database_, "uno", {"crows fly", "/birds"}));
   ASSERT_TRUE(database_.write([](SQLite::Database& sql) -> Result<> {
-    ensure_fragment(sql, {"cats purr", ""});
+    store::ensure_fragment(sql, {"cats purr", ""});
     return {};
   }));
   EXPECT_THAT(*list_fragments(database_, {}, false), SizeIs(2));
@@ -122,7 +123,7 @@ TEST_F(FragmentTest, ListsByQueryAndAlias) {
 }
 
 TEST_F(FragmentTest, NamesAndHashes) {
-  EXPECT_EQ(sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+  EXPECT_EQ(store::sha256(""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
   EXPECT_TRUE(is_fragment_alias("a_B-9"));
   EXPECT_FALSE(is_fragment_alias("a b"));
   EXPECT_FALSE(is_fragment_alias(""));

@@ -149,6 +149,14 @@ create table model_files (
   path text primary key, size integer, modified_ns integer, hash text);
 )sql";
 
+// Commands that `hob cmd` suggested and a person ran.
+constexpr const char* kTurnCommands = R"sql(
+create table turn_commands (
+  id integer primary key, turn_id text references turns(id), suggested text, command text,
+  exit_status integer, datetime_utc text);
+create index idx_turn_commands_turn_id on turn_commands(turn_id);
+)sql";
+
 constexpr const char* kLlmMigrations[] = {
     "m001_initial",
     "m002_id_primary_key",
@@ -244,10 +252,12 @@ void create_llm_tables(SQLite::Database& sql) {
 }
 
 void create_turn_records(SQLite::Database& sql) { sql.exec(kTurnRecords); }
+void create_turn_commands(SQLite::Database& sql) { sql.exec(kTurnCommands); }
 
 constexpr Migration kMigrations[] = {
     {"m001_llm_tables", create_llm_tables},
     {"m002_turn_records", create_turn_records},
+    {"m003_turn_commands", create_turn_commands},
 };
 
 }  // namespace
