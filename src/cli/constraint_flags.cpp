@@ -37,8 +37,9 @@ Result<ResolvedSchema> resolve_schema(const std::string& text, const StoredSchem
     if (!schema.is_discarded()) return ResolvedSchema{std::move(schema)};
   }
   if (inner.find_first_of(" ,\n") != inner.npos) {
-    HOB_TRY(auto schema, text::schema_from_dsl(text));
-    return ResolvedSchema{std::move(schema), true};
+    auto schema = text::schema_from_dsl(text);
+    if (!schema) return fail(ErrorKind::kUsage, "{}", schema.error().message);
+    return ResolvedSchema{*std::move(schema), true};
   }
   if (os::file_exists(text)) {
     HOB_TRY(const std::string content, os::read_file(text));
@@ -49,7 +50,7 @@ Result<ResolvedSchema> resolve_schema(const std::string& text, const StoredSchem
     HOB_TRY(auto schema, parse_schema(*content, "schema " + text));
     return ResolvedSchema{std::move(schema)};
   }
-  return fail(ErrorKind::kNotFound,
+  return fail(ErrorKind::kUsage,
               "Invalid schema: '{}' is neither JSON nor a list of fields, and no file or stored "
               "schema has this name",
               text);

@@ -89,7 +89,7 @@ CLI::Validator existing_file(std::string flags) {
   return CLI::Validator(check, "");
 }
 
-void LedgerFlags::declare(CLI::App& app) {
+void LogDatabaseFlags::declare(CLI::App& app) {
   app.add_option("-d,--database", database, "Another log database than hob's own")
       ->option_text("FILE")
       ->check(existing_file("'-d' / '--database'"));
@@ -99,17 +99,17 @@ void LedgerFlags::declare(CLI::App& app) {
       ->check(existing_file("'-p' / '--path'"));
 }
 
-std::string LedgerFlags::path() const {
+std::string LogDatabaseFlags::path() const {
   return database.empty() ? store::logs_database() : database;
 }
 
-Result<store::Database> LedgerFlags::open_for_reading() const {
+Result<store::Database> LogDatabaseFlags::open_for_reading() const {
   if (!os::file_exists(path()))
     return fail(ErrorKind::kNotFound, "No log database found at {}", path());
   return store::open_ledger(path());
 }
 
-Result<store::Database> LedgerFlags::open_for_writing() const {
+Result<store::Database> LogDatabaseFlags::open_for_writing() const {
   HOB_TRY_VOID(open_for_reading());  // what is no ledger stays as it is
   return store::Database::open(path(), store::Access::kWrite, store::log_migrations());
 }

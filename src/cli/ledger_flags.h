@@ -13,7 +13,7 @@
 namespace hob::cli {
 
 // -d FILE, and its old name -p, which help does not show. Without either: logs.db.
-struct LedgerFlags {
+struct LogDatabaseFlags {
   std::string database;
   void declare(CLI::App& app);
   std::string path() const;

@@ -12,7 +12,7 @@ namespace hob::cli {
 namespace {
 
 struct ConversationsFlags {
-  LedgerFlags ledger;
+  LogDatabaseFlags ledger;
   PeriodFlags period;
   size_t count = 20;
   std::string model;

@@ -10,7 +10,7 @@ namespace hob::cli {
 namespace {
 
 struct DeleteFlags {
-  LedgerFlags ledger;
+  LogDatabaseFlags ledger;
   std::vector<std::string> ids;
   std::string conversation;
   bool yes = false;

@@ -13,7 +13,7 @@ namespace hob::cli {
 namespace {
 
 struct ExportFlags {
-  LedgerFlags ledger;
+  LogDatabaseFlags ledger;
   std::string conversation, output;
   bool html = false, markdown = false;
 };

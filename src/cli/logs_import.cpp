@@ -14,7 +14,7 @@ struct ImportFlags {
 };
 
 Result<> import_logs(Io& io, const ImportFlags& flags) {
-  LedgerFlags own;
+  LogDatabaseFlags own;
   own.database = flags.database;
   HOB_TRY(auto ledger, store::Database::open(own.path(), store::Access::kCreate,
                                              store::log_migrations()));

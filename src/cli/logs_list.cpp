@@ -5,6 +5,7 @@
 #include "chat/model_store.h"
 #include "cli/command.h"
 #include "cli/constraint_flags.h"
+#include "cli/fences.h"
 #include "cli/ledger_flags.h"
 #include "logs/markdown.h"
 #include "logs/rows.h"
@@ -13,7 +14,6 @@
 #include "store/json_text.h"
 #include "store/log_reader.h"
 #include "store/message.h"
-#include "text/fenced_code.h"
 #include "text/python_text.h"
 #include "text/schema_dsl.h"
 
@@ -23,7 +23,7 @@ namespace {
 constexpr size_t kDefaultCount = 3;
 
 struct ListFlags {
-  LedgerFlags ledger;
+  LogDatabaseFlags ledger;
   PeriodFlags period;
   std::optional<int64_t> count;
   std::string model, query, conversation, id_gt, id_gte;
@@ -113,9 +113,9 @@ std::optional<std::string> only_text(const std::vector<store::LoggedTurn>& turns
     return text::shortened(turn.response.value_or(""), 100);
   };
   if (flags.extract || flags.extract_last) {
-    const auto pick = flags.extract_last ? text::FencePick::kLast : text::FencePick::kFirst;
+    const auto which = flags.extract_last ? WhichBlock::kLast : WhichBlock::kFirst;
     for (const auto& turn : turns) {
-      if (auto code = text::fenced_code(response(turn).value_or(""), pick)) return code;
+      if (auto code = fenced_block(response(turn).value_or(""), which)) return code;
     }
     return std::nullopt;
   }

@@ -14,7 +14,7 @@ namespace {
 using nlohmann::ordered_json;
 
 struct SchemasFlags {
-  LedgerFlags ledger;
+  LogDatabaseFlags ledger;
   std::vector<std::string> words;
   bool full = false, json = false, lines = false;
 };
@@ -95,7 +95,7 @@ Result<> list_schemas(Io& io, const SchemasFlags& flags) {
   return {};
 }
 
-Result<> show_schema(Io& io, const LedgerFlags& flags, const std::string& id) {
+Result<> show_schema(Io& io, const LogDatabaseFlags& flags, const std::string& id) {
   HOB_TRY(auto ledger, flags.open_for_reading());
   HOB_TRY(const auto content, store::schema_content(ledger, id));
   if (!content) return fail(ErrorKind::kNotFound, "Invalid schema ID");
@@ -122,7 +122,7 @@ Action define_schemas_list(CLI::App& app, Io& io) {
 
 Action define_schemas_show(CLI::App& app, Io& io) {
   struct Flags {
-    LedgerFlags ledger;
+    LogDatabaseFlags ledger;
     std::string id;
   };
   auto flags = std::make_shared<Flags>();

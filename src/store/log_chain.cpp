@@ -53,12 +53,12 @@ void take_attachment_id(const ordered_json& reference, std::vector<std::string>&
 
 }  // namespace
 
-Text text_of(const SQLite::Column& column) {
+Text column_text(const SQLite::Column& column) {
   if (column.isNull()) return std::nullopt;
   return column.getString();
 }
 
-Count count_of(const SQLite::Column& column) {
+Count column_count(const SQLite::Column& column) {
   if (column.isNull()) return std::nullopt;
   return column.getInt64();
 }
@@ -70,7 +70,7 @@ std::optional<ordered_json> parse_shallow_json(std::string_view text) {
   return value;
 }
 
-ordered_json json_of(const SQLite::Column& column) {
+ordered_json column_json(const SQLite::Column& column) {
   if (column.isNull()) return nullptr;
   return parse_shallow_json(column.getString()).value_or(ordered_json());
 }
@@ -95,7 +95,7 @@ std::vector<ChainPart> LogChain::parts_of(const std::string& hash) {
     ChainPart part;
     part.id = parts_.getColumn(0).getInt64();
     part.type = parts_.getColumn(1).getString();
-    part.fields = json_of(parts_.getColumn(3));
+    part.fields = column_json(parts_.getColumn(3));
     if (!part.fields.is_object()) part.fields = ordered_json::object();
     if (!parts_.getColumn(2).isNull()) {
       part.text = parts_.getColumn(2).getString();
@@ -128,7 +128,7 @@ const ChainMessage* LogChain::message(const std::string& hash) {
   found->hash = hash;
   found->parent = messages_.getColumn(0).getString();
   found->role = messages_.getColumn(1).getString();
-  found->provider_metadata = json_of(messages_.getColumn(2));
+  found->provider_metadata = column_json(messages_.getColumn(2));
   found->parts = parts_of(hash);
   return &*found;
 }

@@ -53,11 +53,11 @@ class LogChain {
 };
 
 // A column's text; nothing for NULL.
-Text text_of(const SQLite::Column& column);
-Count count_of(const SQLite::Column& column);
+Text column_text(const SQLite::Column& column);
+Count column_count(const SQLite::Column& column);
 // JSON that a program may walk by recursion: nothing where `text` is none, or nests too deeply.
 std::optional<nlohmann::ordered_json> parse_shallow_json(std::string_view text);
 // What JSON text in a column says; null where it is NULL or no such JSON.
-nlohmann::ordered_json json_of(const SQLite::Column& column);
+nlohmann::ordered_json column_json(const SQLite::Column& column);
 
 }  // namespace hob::store

@@ -120,11 +120,11 @@ void import_oldest(SQLite::Database& sql, ImportCounts& counts) {
     add_response.clearBindings();
     add_response.bind(1, id);
     for (int i = 1; i <= 7; ++i) {
-      if (const Text text = text_of(rows.getColumn(i))) add_response.bind(i + 1, *text);
+      if (const Text text = column_text(rows.getColumn(i))) add_response.bind(i + 1, *text);
     }
     add_response.bind(9, conversation->second);
-    if (const Count duration = count_of(rows.getColumn(9))) add_response.bind(10, *duration);
-    if (const Text when = text_of(rows.getColumn(10))) add_response.bind(11, *when);
+    if (const Count duration = column_count(rows.getColumn(9))) add_response.bind(10, *duration);
+    if (const Text when = column_text(rows.getColumn(10))) add_response.bind(11, *when);
     const int added = add_response.exec();
     counts.responses += added;
     counts.present += 1 - added;

@@ -54,17 +54,17 @@ LoggedTurn common_columns(SQLite::Statement& row) {
   LoggedTurn turn;
   turn.id = row.getColumn(kId).getString();
   turn.model = row.getColumn(kModel).getString();
-  turn.resolved_model = text_of(row.getColumn(kResolvedModel));
-  turn.options_json = text_of(row.getColumn(kOptions));
-  turn.conversation_id = text_of(row.getColumn(kConversation));
-  turn.duration_ms = count_of(row.getColumn(kDuration));
+  turn.resolved_model = column_text(row.getColumn(kResolvedModel));
+  turn.options_json = column_text(row.getColumn(kOptions));
+  turn.conversation_id = column_text(row.getColumn(kConversation));
+  turn.duration_ms = column_count(row.getColumn(kDuration));
   turn.datetime_utc = row.getColumn(kDatetime).getString();
-  turn.input_tokens = count_of(row.getColumn(kInputTokens));
-  turn.output_tokens = count_of(row.getColumn(kOutputTokens));
-  turn.token_details = text_of(row.getColumn(kTokenDetails));
-  turn.conversation_name = text_of(row.getColumn(kConversationName));
-  turn.conversation_model = text_of(row.getColumn(kConversationModel));
-  turn.schema_json = text_of(row.getColumn(kSchema));
+  turn.input_tokens = column_count(row.getColumn(kInputTokens));
+  turn.output_tokens = column_count(row.getColumn(kOutputTokens));
+  turn.token_details = column_text(row.getColumn(kTokenDetails));
+  turn.conversation_name = column_text(row.getColumn(kConversationName));
+  turn.conversation_model = column_text(row.getColumn(kConversationModel));
+  turn.schema_json = column_text(row.getColumn(kSchema));
   turn.rank = row.getColumn(kRank).getDouble();
   return turn;
 }
@@ -106,12 +106,12 @@ class TurnBuilder {
     turn.response = text_of_parts(outputs, "text");
     turn.reasoning = unless_empty(text_of_parts(outputs, "reasoning"));
     if (!row.getColumn(kState).isNull()) turn.state = row.getColumn(kState).getString();
-    turn.error = text_of(row.getColumn(kError));
+    turn.error = column_text(row.getColumn(kError));
 
     read_tools(turn);
     read_fragments(turn);
     read_uses(turn, inputs, outputs);
-    const ordered_json condensed = json_of(row.getColumn(kResponseJson));
+    const ordered_json condensed = column_json(row.getColumn(kResponseJson));
     if (!condensed.is_null()) turn.response_json = raw_reply(condensed, turn, outputs);
     return turn;
   }
@@ -131,9 +131,9 @@ class TurnBuilder {
     if (!attachments_.executeStep()) return std::nullopt;
     LoggedAttachment found;
     found.id = id;
-    found.type = text_of(attachments_.getColumn(1));
-    found.path = text_of(attachments_.getColumn(2));
-    found.url = text_of(attachments_.getColumn(3));
+    found.type = column_text(attachments_.getColumn(1));
+    found.path = column_text(attachments_.getColumn(2));
+    found.url = column_text(attachments_.getColumn(3));
     found.content_length = attachments_.getColumn(4).getInt64();
     found.has_content = found.content_length > 0;
     return found;
@@ -145,14 +145,14 @@ class TurnBuilder {
     while (tools_.executeStep()) {
       LoggedTool tool;
       tool.id = tools_.getColumn(0).getInt64();
-      tool.hash = text_of(tools_.getColumn(1));
-      tool.name = text_of(tools_.getColumn(2));
-      tool.description = text_of(tools_.getColumn(3));
-      tool.input_schema = json_of(tools_.getColumn(4));
+      tool.hash = column_text(tools_.getColumn(1));
+      tool.name = column_text(tools_.getColumn(2));
+      tool.description = column_text(tools_.getColumn(3));
+      tool.input_schema = column_json(tools_.getColumn(4));
       if (tool.input_schema.is_null()) tool.input_schema = ordered_json::object();
       if (!tools_.getColumn(5).getString().empty()) {
-        tool.instance = LoggedInstance{text_of(tools_.getColumn(5)), text_of(tools_.getColumn(6)),
-                                       text_of(tools_.getColumn(7))};
+        tool.instance = LoggedInstance{column_text(tools_.getColumn(5)), column_text(tools_.getColumn(6)),
+                                       column_text(tools_.getColumn(7))};
       }
       turn.tools.push_back(std::move(tool));
     }
@@ -231,9 +231,9 @@ class TurnBuilder {
     instances_.reset();
     instances_.bind(1, turn_id);
     while (instances_.executeStep()) {
-      found[instances_.getColumn(0).getString()] = {text_of(instances_.getColumn(1)),
-                                                    text_of(instances_.getColumn(2)),
-                                                    text_of(instances_.getColumn(3))};
+      found[instances_.getColumn(0).getString()] = {column_text(instances_.getColumn(1)),
+                                                    column_text(instances_.getColumn(2)),
+                                                    column_text(instances_.getColumn(3))};
     }
     return found;
   }
@@ -307,12 +307,12 @@ class ResponseBuilder {
   LoggedTurn build(SQLite::Statement& row) {
     LoggedTurn turn = common_columns(row);
     turn.legacy = true;
-    turn.prompt = text_of(row.getColumn(kPrompt));
-    turn.system = text_of(row.getColumn(kSystem));
-    turn.prompt_json = text_of(row.getColumn(kPromptJson));
-    turn.response = text_of(row.getColumn(kResponse));
-    turn.reasoning = text_of(row.getColumn(kReasoning));
-    turn.response_json = text_of(row.getColumn(kResponseJson));
+    turn.prompt = column_text(row.getColumn(kPrompt));
+    turn.system = column_text(row.getColumn(kSystem));
+    turn.prompt_json = column_text(row.getColumn(kPromptJson));
+    turn.response = column_text(row.getColumn(kResponse));
+    turn.reasoning = column_text(row.getColumn(kReasoning));
+    turn.response_json = column_text(row.getColumn(kResponseJson));
     each(attachments_, turn.id, [&] { turn.attachments.push_back(attachment(attachments_)); });
     read_fragments(prompt_fragments_, turn.id, turn.prompt_fragments);
     read_fragments(system_fragments_, turn.id, turn.system_fragments);
@@ -338,9 +338,9 @@ class ResponseBuilder {
   static LoggedAttachment attachment(SQLite::Statement& row) {
     LoggedAttachment found;
     found.id = row.getColumn(0).getString();
-    found.type = text_of(row.getColumn(1));
-    found.path = text_of(row.getColumn(2));
-    found.url = text_of(row.getColumn(3));
+    found.type = column_text(row.getColumn(1));
+    found.path = column_text(row.getColumn(2));
+    found.url = column_text(row.getColumn(3));
     found.has_content = !row.getColumn(4).isNull();
     found.content_length = row.getColumn(4).getInt64();
     return found;
@@ -358,33 +358,33 @@ class ResponseBuilder {
     each(tools_, turn.id, [&] {
       LoggedTool tool;
       tool.id = tools_.getColumn(0).getInt64();
-      tool.hash = text_of(tools_.getColumn(1));
-      tool.name = text_of(tools_.getColumn(2));
-      tool.description = text_of(tools_.getColumn(3));
-      tool.input_schema = json_of(tools_.getColumn(4));
+      tool.hash = column_text(tools_.getColumn(1));
+      tool.name = column_text(tools_.getColumn(2));
+      tool.description = column_text(tools_.getColumn(3));
+      tool.input_schema = column_json(tools_.getColumn(4));
       turn.tools.push_back(std::move(tool));
     });
     each(calls_, turn.id, [&] {
       LoggedCall call;
-      call.id = count_of(calls_.getColumn(0));
-      call.tool_id = count_of(calls_.getColumn(1));
+      call.id = column_count(calls_.getColumn(0));
+      call.tool_id = column_count(calls_.getColumn(1));
       call.name = calls_.getColumn(2).getString();
-      call.arguments = json_of(calls_.getColumn(3));
-      call.tool_call_id = text_of(calls_.getColumn(4));
+      call.arguments = column_json(calls_.getColumn(3));
+      call.tool_call_id = column_text(calls_.getColumn(4));
       turn.tool_calls.push_back(std::move(call));
     });
     each(results_, turn.id, [&] {
       LoggedResult result;
-      result.id = count_of(results_.getColumn(0));
-      result.tool_id = count_of(results_.getColumn(1));
+      result.id = column_count(results_.getColumn(0));
+      result.tool_id = column_count(results_.getColumn(1));
       result.name = results_.getColumn(2).getString();
       result.output = results_.getColumn(3).getString();
-      result.tool_call_id = text_of(results_.getColumn(4));
-      result.exception = text_of(results_.getColumn(5));
+      result.tool_call_id = column_text(results_.getColumn(4));
+      result.exception = column_text(results_.getColumn(5));
       if (!results_.getColumn(6).isNull()) {
         result.instance =
-            LoggedInstance{text_of(results_.getColumn(7)), text_of(results_.getColumn(8)),
-                           text_of(results_.getColumn(9))};
+            LoggedInstance{column_text(results_.getColumn(7)), column_text(results_.getColumn(8)),
+                           column_text(results_.getColumn(9))};
       }
       turn.tool_results.push_back(std::move(result));
     });
@@ -516,8 +516,8 @@ LoggedConversation conversation_of(SQLite::Database& sql, const std::string& id,
   named.bind(":id", id);
   named.bind(":turn", newest_turn);
   if (named.executeStep()) {
-    found.name = text_of(named.getColumn(0));
-    found.model = text_of(named.getColumn(1));
+    found.name = column_text(named.getColumn(0));
+    found.model = column_text(named.getColumn(1));
   }
   return found;
 }
@@ -548,7 +548,7 @@ Result<Text> attachment_content(Database& ledger, const std::string& id) {
     SQLite::Statement row(sql, "select content from attachments where id = ?");
     row.bind(1, id);
     if (!row.executeStep()) return Text();
-    return text_of(row.getColumn(0));
+    return column_text(row.getColumn(0));
   });
 }
 
@@ -581,7 +581,7 @@ Result<Text> schema_content(Database& ledger, const std::string& id) {
   return ledger.read([&](SQLite::Database& sql) -> Result<Text> {
     SQLite::Statement row(sql, "select content from schemas where id = ?");
     row.bind(1, id);
-    return row.executeStep() ? text_of(row.getColumn(0)) : Text();
+    return row.executeStep() ? column_text(row.getColumn(0)) : Text();
   });
 }
 
