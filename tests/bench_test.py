@@ -376,7 +376,7 @@ class RandomGguf(unittest.TestCase):
         for name in random_gguf.WEIGHT_TYPES:
             with self.subTest(name), tempfile.TemporaryDirectory() as folder:
                 path = self.write(folder, name)
-                command = [HOB, "-m", path, "--raw", "--json", "-n", "3", "-o", "temperature", "0"]
+                command = [HOB, "-m", path, "--raw", "--json", "--tokens", "3", "-o", "temperature", "0"]
                 done = subprocess.run([*command, "the"], capture_output=True, text=True)
                 self.assertEqual(done.returncode, 0, done.stderr)
                 self.assertEqual(json.loads(done.stdout)[0]["output_tokens"], 3)

@@ -117,10 +117,13 @@ TEST_F(CliTest, CommandReferenceIsTheHelp) {
   EXPECT_EQ(page.str(), command_reference()) << "run this test with HOB_UPDATE_DOCS=1";
 }
 
+// In the guide, or in a page of its own beside it.
 TEST_F(CliTest, GuideMentionsEveryCommandAndFlag) {
-  std::ifstream file(HOB_SOURCE_DIR "/docs/guide.md");
   std::stringstream guide;
-  guide << file.rdbuf();
+  for (const auto& page : fs::directory_iterator(HOB_SOURCE_DIR "/docs")) {
+    if (page.path().extension() == ".md" && page.path().filename() != "commands.md")
+      guide << std::ifstream(page.path()).rdbuf();
+  }
   for (const Command& command : commands()) {
     EXPECT_THAT(guide.str(), HasSubstr("hob " + std::string(command.name)));
     CLI::App app;
@@ -165,14 +168,15 @@ TEST_F(CliTest, WrongCommandLinesAreExplained) {
 TEST_F(CliTest, NumbersAreWholeDecimalAndInRange) {
   for (const char* text : {"-1", "0x10", "1e3", "1.5", "", " 1", "99999999999999999999"}) {
     for (const auto& arguments :
-         std::vector<std::vector<std::string>>{{"-n", text, "hi"},
+         std::vector<std::vector<std::string>>{{"--tokens", text, "hi"},
                                                {"--seed", text, "hi"},
                                                {"tokens", "--truncate", text},
                                                {"bench", "--depth", text}}) {
       EXPECT_EQ(hob(arguments).status, 2) << arguments[0] << " '" << text << "'";
     }
   }
-  EXPECT_THAT(hob({"-n", "-1", "hi"}).err, HasSubstr("'-1' is not a whole number from 0 to "));
+  EXPECT_THAT(hob({"--tokens", "-1", "hi"}).err,
+              HasSubstr("'-1' is not a whole number from 0 to "));
 }
 
 TEST_F(CliTest, FailuresAreOneLineAndStatusOne) {
@@ -223,8 +227,8 @@ TEST_F(CliTest, FirstWordThatIsNoCommandIsAPrompt) {
 
 // `hob models -q x` is `hob models list -q x`: for every group that has a list.
 TEST_F(CliTest, AGroupRunsItsListAlsoWithFlags) {
-  EXPECT_EQ(hob({"models", "--json"}).out, "[]\n");
-  EXPECT_EQ(hob({"models", "list", "--json"}).out, "[]\n");
+  EXPECT_EQ(hob({"models", "--json", "-q", "none"}).out, "[]\n");
+  EXPECT_EQ(hob({"models", "list", "--json", "-q", "none"}).out, "[]\n");
   EXPECT_THAT(hob({"models", "--jsn"}).err,
               HasSubstr("Try 'hob models list --help' for help.\n\n"
                         "Error: No such option: --jsn Did you mean --json?"));
@@ -234,20 +238,21 @@ TEST_F(CliTest, AGroupRunsItsListAlsoWithFlags) {
 }
 
 TEST_F(CliTest, ModelsWithoutAny) {
-  EXPECT_EQ(hob({"models", "--json"}).out, "[]\n");
-  EXPECT_THAT(hob({"models"}).err, HasSubstr("No models in"));
+  EXPECT_EQ(hob({"models"}).out, "Echo: echo\nDefault: smollm2-135m-instruct-q4_1\n");
+  EXPECT_THAT(hob({"models"}).err, HasSubstr("No model files in"));
 }
 
 TEST_F(CliTest, ModelsAndInspectOfAFile) {
   fs::create_directories(home_ / "models");
   fs::copy_file(HOB_SOURCE_DIR "/tests/data/gguf_small.gguf", home_ / "models/small.gguf");
   std::ofstream(home_ / "models/broken.gguf") << "GGUFnot really";
-  const auto models = nlohmann::json::parse(hob({"models", "--json"}).out);
-  ASSERT_EQ(models.size(), 2u);
+  const auto models = nlohmann::json::parse(hob({"models", "--json", "--long"}).out);
+  ASSERT_EQ(models.size(), 3u);  // and echo
   EXPECT_EQ(models[0]["model_id"], "broken");
   EXPECT_THAT(models[0]["error"].get<std::string>(), HasSubstr("broken.gguf"));
   EXPECT_EQ(models[1]["model_id"], "small");
-  EXPECT_THAT(hob({"models"}).out, HasSubstr("small"));
+  EXPECT_THAT(hob({"models"}).out, StartsWith("Local: broken\nLocal: small\nEcho: echo\n"));
+  EXPECT_THAT(hob({"models", "--long"}).out, HasSubstr("small.gguf"));
   EXPECT_EQ(nlohmann::json::parse(hob({"models", "smal", "--json"}).out).size(), 1u);
 
   const auto shown = hob({"inspect", "small", "--tensors"});
@@ -297,14 +302,14 @@ Parsed parse(std::vector<std::string> arguments) {
 
 TEST(Flags, ReadAsClickReadsThem) {
   auto parsed = parse({"-o", "temperature", "0", "What is it?", "-mone", "--model=two", "-o",
-                       "top_k", "-1", "-n", "5"});
+                       "top_k", "-1", "--tokens", "5"});
   EXPECT_EQ(parsed.text, "What is it?");
   EXPECT_EQ(parsed.engine.model, "two");  // the last one wins
   ASSERT_EQ(parsed.reply.options.size(), 2u);
   EXPECT_EQ(parsed.reply.options[0], std::make_pair(std::string("temperature"), std::string("0")));
   EXPECT_EQ(parsed.reply.options[1].second, "-1");
   EXPECT_EQ(parsed.reply.tokens, 5u);
-  EXPECT_EQ(parse({"-n", "010"}).reply.tokens, 10u);  // no octal
+  EXPECT_EQ(parse({"--tokens", "010"}).reply.tokens, 10u);  // no octal
   parsed = parse({"--stop", "---", "--stop", "[a,b]", "--", "-s"});
   EXPECT_EQ(parsed.reply.stop, (std::vector<std::string>{"---", "[a,b]"}));
   EXPECT_EQ(parsed.text, "-s");

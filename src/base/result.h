@@ -21,6 +21,7 @@ enum class ErrorKind {
   kTooLarge,     // does not fit: context, memory, a limit
   kIo,           // the operating system said no
   kCancelled,    // the person stopped it
+  kUsage,        // the command line itself is wrong: reported with its usage, exit status 2
 };
 
 struct Error {

@@ -77,13 +77,17 @@ struct LocalModel::Impl {
     return tokens;
   }
 
-  Result<std::vector<Token>> encode(const std::vector<Message>& messages, bool raw) const {
+  Result<RenderedPrompt> render(const std::vector<Message>& messages, bool raw) const {
     HOB_CHECK(!messages.empty());
-    if (raw) return encode_plain(messages.back().content);
+    if (raw) return RenderedPrompt{messages.back().content, true};
     HOB_TRY(const auto& own, chat_template);
-    if (!own) return encode_plain(joined(messages));
-    HOB_TRY(const std::string rendered, own->render(to_json(messages)));
-    return tokenizer.encode_rendered(rendered);
+    if (!own) return RenderedPrompt{joined(messages), true};
+    HOB_TRY(std::string rendered, own->render(to_json(messages)));
+    return RenderedPrompt{std::move(rendered), false};
+  }
+
+  Result<std::vector<Token>> encode(const RenderedPrompt& prompt) const {
+    return prompt.plain ? encode_plain(prompt.text) : tokenizer.encode_rendered(prompt.text);
   }
 
   // Of the tokens that the model can choose.
@@ -146,20 +150,35 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(const std::string& path,
 LocalModel::LocalModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 LocalModel::~LocalModel() = default;
 
-Result<std::vector<Token>> LocalModel::encode(const std::vector<Message>& messages,
-                                              bool raw) const {
-  HOB_TRY(auto tokens, impl_->encode(messages, raw));
+Result<RenderedPrompt> LocalModel::render(const std::vector<Message>& messages, bool raw) const {
+  return impl_->render(messages, raw);
+}
+
+Result<std::vector<Token>> LocalModel::encode(const RenderedPrompt& prompt) const {
+  HOB_TRY(auto tokens, impl_->encode(prompt));
   HOB_TRY_VOID(impl_->engine->check_prompt(tokens));
   return tokens;
 }
 
+Result<std::vector<Token>> LocalModel::encode(const std::vector<Message>& messages,
+                                              bool raw) const {
+  HOB_TRY(const auto rendered, render(messages, raw));
+  return encode(rendered);
+}
+
 Result<Reply> LocalModel::reply(const std::vector<Message>& messages, const ReplyOptions& options,
+                                const std::function<void(std::string_view)>& on_text) {
+  HOB_TRY(const auto rendered, render(messages, options.raw));
+  return reply(rendered, options, on_text);
+}
+
+Result<Reply> LocalModel::reply(const RenderedPrompt& rendered, const ReplyOptions& options,
                                 const std::function<void(std::string_view)>& on_text) {
   std::optional<engine::Constraint> constraint;
   if (options.constraint) {
     HOB_TRY(constraint, impl_->compile(*options.constraint));
   }
-  HOB_TRY(const auto prompt, encode(messages, options.raw));
+  HOB_TRY(auto prompt, encode(rendered));
   if (!impl_->sequence) {
     HOB_TRY(impl_->sequence, impl_->engine->new_sequence());
   }
@@ -179,6 +198,7 @@ Result<Reply> LocalModel::reply(const std::vector<Message>& messages, const Repl
   HOB_TRY(reply.usage, impl_->engine->generate(*impl_->sequence, request, on_token));
   show(stream.finish());
   reply.stop = stream.matched();
+  reply.prompt = std::move(prompt);
   reply.obeys = reply.usage.obeys && !(constraint && stream.stopped());
   reply.finish = stream.stopped() ? engine::Finish::kEnd : reply.usage.finish;
   return reply;

@@ -45,6 +45,12 @@ struct ReplyOptions {
   const std::atomic<bool>* cancel = nullptr;
 };
 
+// A conversation as one text.
+struct RenderedPrompt {
+  std::string text;
+  bool plain = false;  // as it stands; else a template's output, guarded (text/guard.h)
+};
+
 struct ReplyToken {
   text::Token token;
   std::optional<float> logprob;
@@ -53,6 +59,7 @@ struct ReplyToken {
 
 struct Reply {
   std::string text;
+  std::vector<text::Token> prompt;
   std::vector<ReplyToken> tokens;
   engine::Finish finish = engine::Finish::kEnd;  // kStopped only where `cancel` ended it
   std::string stop;                              // the stop string that ended it, if one did
@@ -70,6 +77,12 @@ class LocalModel {
   static Result<std::unique_ptr<LocalModel>> load(const std::string& path,
                                                   const engine::EngineOptions& options);
   ~LocalModel();
+
+  // The text that reply() would run the tokens of, and from there on the same reply.
+  Result<RenderedPrompt> render(const std::vector<Message>& messages, bool raw = false) const;
+  Result<std::vector<text::Token>> encode(const RenderedPrompt& prompt) const;
+  Result<Reply> reply(const RenderedPrompt& prompt, const ReplyOptions& options,
+                      const std::function<void(std::string_view)>& on_text);
 
   // The exact tokens that reply() would run. The prompt is refused (kTooLarge, both numbers) where
   // it does not fit.

@@ -168,4 +168,11 @@ Result<std::string> ModelStore::find_named(std::string_view wanted) const {
               wanted, near.empty() ? "" : fmt::format(" (near: {})", name_list(near)));
 }
 
+std::string ModelStore::name_of(const std::string& path) const {
+  for (const StoredModel& model : list()) {
+    if (model.path == path) return model.name;
+  }
+  return path;
+}
+
 }  // namespace hob::chat

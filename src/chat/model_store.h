@@ -46,6 +46,8 @@ class ModelStore {
   // one name, whatever the case. Empty: $HOB_MODEL, else the default model. The error says what is
   // near.
   Result<std::string> find(std::string_view wanted) const;
+  // What find() finds the file by again: its name in list(), else the path.
+  std::string name_of(const std::string& path) const;
 
  private:
   Result<std::string> find_named(std::string_view wanted) const;

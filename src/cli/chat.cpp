@@ -3,9 +3,12 @@
 
 #include "cli/chat_input.h"
 #include "cli/command.h"
+#include "cli/conversation.h"
 #include "cli/line_editor.h"
-#include "cli/markdown.h"
+#include "cli/model_choice.h"
 #include "cli/model_flags.h"
+#include "cli/not_yet.h"
+#include "cli/reply_printer.h"
 #include "cli/safe_text.h"
 #include "os/file.h"
 #include "os/terminal.h"
@@ -16,23 +19,33 @@ namespace {
 struct ChatFlags {
   EngineFlags engine;
   ReplyFlags reply;
-  bool plain = false, usage = false;
+  LedgerFlags ledger;
+  NotYetFlags not_yet;
+  bool plain = false, usage = false, no_stream = false, hide_reasoning = false;
 };
 
 class ChatSession {
  public:
-  ChatSession(Io& io, ChatFlags& flags, chat::ReplyOptions options)
-      : io_(io), flags_(flags), options_(std::move(options)), style_(Style::when(io.out_colour)) {
-    options_.cancel = &os::InterruptGuard::requested();
-    set_system(flags.reply.system);
-  }
+  ChatSession(Io& io, ChatFlags& flags, Conversation conversation)
+      : io_(io),
+        flags_(flags),
+        style_(Style::when(io.out_colour)),
+        conversation_(std::move(conversation)),
+        system_(flags.reply.system) {}
 
   Result<> run() {
-    HOB_TRY(model_, flags_.engine.load());
+    const ModelWish wish{.named = flags_.engine.model, .of_conversation = conversation_.model()};
+    HOB_TRY(model_, open_chosen(wish, flags_.engine.options()));
+    HOB_TRY(options_, model_->check_options(flags_.reply.option_texts()));
+    if (conversation_.has_begun() && !system_.empty() && model_->info().provider != "echo") {
+      return fail(ErrorKind::kInvalid,
+                  "--system: the conversation has begun, and keeps the system prompt that it has");
+    }
     os::InterruptGuard guard;
-    LineEditor editor(io_, os::data_dir() + "/chat_history");
+    LineEditor editor(io_, flags_.ledger.gate.never ? "" : os::data_dir() + "/chat_history");
     greet();
     for (std::string line; io_.write_errno == 0;) {
+      if (!io_.in_terminal) io_.write(input_.mark());
       const auto outcome = editor.read(input_.mark(), line);
       if (outcome == LineEditor::Outcome::kEnd) break;
       if (outcome == LineEditor::Outcome::kInterrupted) {
@@ -41,13 +54,13 @@ class ChatSession {
         continue;
       }
       const ChatTurn turn = input_.line(line);
-      if (turn.action == ChatAction::kQuit) return {};
+      if (turn.action == ChatAction::kQuit) return recorded();
       if (turn.action == ChatAction::kMessage || turn.action == ChatAction::kSystem)
         editor.remember(line_of(turn));
       HOB_TRY_VOID(act(turn));
     }
     if (io_.in_terminal) io_.write("\n");
-    return {};
+    return recorded();
   }
 
  private:
@@ -55,21 +68,34 @@ class ChatSession {
     return turn.action == ChatAction::kSystem ? "!system " + turn.text : turn.text;
   }
 
+  Result<> recorded() const {
+    const auto recorded = conversation_.recorded();
+    if (recorded) return {};
+    return fail(ErrorKind::kIo, "turns of this chat are not in the ledger: {}",
+                recorded.error().message);
+  }
+
   void greet() {
-    if (!io_.in_terminal) return;
-    io_.print("{}Chatting with {}{}\n", style_.bold, safe_line(model_->name()), style_.reset);
+    if (!io_.in_terminal) return greet_script();
+    io_.print("{}Chatting with {}{}\n", style_.bold, safe_line(model_->info().id), style_.reset);
     io_.print("{}Ctrl-C stops a reply, Ctrl-D or exit leaves, !help lists more{}\n", style_.dim,
               style_.reset);
   }
 
-  void set_system(const std::string& text) {
-    messages_.clear();
-    if (!text.empty()) messages_.push_back({"system", text});
+  // Who pipes lines in reads what llm prints.
+  void greet_script() {
+    io_.print("Chatting with {}\n", model_->info().id);
+    io_.write(
+        "Type 'exit' or 'quit' to exit\n"
+        "Type '!multi' to enter multiple lines, then '!end' to finish\n"
+        "Type '!edit' to open your default editor and modify the prompt\n"
+        "Type '!fragment <my_fragment> [<another_fragment> ...]' to insert one or more "
+        "fragments\n");
   }
 
-  void reset() {
-    const bool has_system = !messages_.empty() && messages_.front().role == "system";
-    messages_.resize(has_system ? 1 : 0);
+  void set_system(const std::string& text) {
+    conversation_.restart();
+    system_ = text;
   }
 
   Result<> act(const ChatTurn& turn) {
@@ -77,7 +103,7 @@ class ChatSession {
       case ChatAction::kMessage:
         return say(turn.text);
       case ChatAction::kReset:
-        reset();
+        conversation_.restart();
         return io_.note("(a new conversation)\n"), Result<>();
       case ChatAction::kSystem:
         set_system(turn.text);
@@ -101,59 +127,67 @@ class ChatSession {
 
   void change_model(const std::string& name) {
     if (!name.empty()) {
-      EngineFlags wanted = flags_.engine;
-      wanted.model = name;
-      auto loaded = wanted.load();
+      auto loaded = open_chosen({.named = name}, flags_.engine.options());
       if (!loaded) return print_error(io_, loaded.error().message);
+      auto options = (*loaded)->check_options(flags_.reply.option_texts());
+      if (!options) return print_error(io_, options.error().message);
       model_ = std::move(*loaded);
-      flags_.engine = wanted;
+      options_ = std::move(*options);
+      flags_.engine.model = name;
     }
-    io_.note(fmt::format("(the model is {})\n", safe_line(model_->name())));
+    io_.note(fmt::format("(the model is {})\n", safe_line(model_->info().id)));
+  }
+
+  chat::TurnRequest request_of(const std::string& text) {
+    chat::TurnRequest request;
+    request.source = "chat";
+    request.title = text;
+    auto& asked = request.model;
+    const bool begins = !conversation_.has_begun();
+    if (begins && !system_.empty())
+      asked.messages.push_back(store::Message::of_text("system", system_));
+    asked.messages.push_back(store::Message::of_text("user", text));
+    if (begins || !system_sent_) asked.system = system_;
+    asked.options = options_;
+    asked.stream = model_->info().streams && !flags_.no_stream;
+    asked.hide_reasoning = flags_.hide_reasoning;
+    asked.cancel = &os::InterruptGuard::requested();
+    return request;
   }
 
   // A problem with one message (it does not fit, say) leaves the conversation as it was.
   Result<> say(const std::string& text) {
-    messages_.push_back({"user", text});
-    const bool render = io_.out_colour && !flags_.plain;
-    const auto write = [&](std::string_view shown) {
-      if (!io_.write(shown)) os::InterruptGuard::requested() = true;  // nobody reads on
-    };
-    MarkdownRenderer markdown(io_.width, write);
-    const auto on_text = [&](std::string_view part) {
-      if (render) return markdown.push(part);
-      write(io_.out_terminal ? safe_text(part) : std::string(part));
-    };
+    ReplyPrinter printer(io_, {.stream = !flags_.no_stream,
+                               .markdown = !flags_.plain,
+                               .hide_reasoning = flags_.hide_reasoning});
     os::InterruptGuard::take();
     const os::EchoGuard quiet(fileno(io_.in));
-    auto reply = model_->reply(messages_, options_, on_text);
-    if (!reply) {
-      messages_.pop_back();
-      print_error(io_, reply.error().message);
+    const auto result = conversation_.ask(
+        *model_, request_of(text),
+        [&](chat::Stream stream, std::string_view part) { printer.show(stream, part); });
+    if (!result) {
+      printer.broken_off();
+      print_error(io_, result.error().message);
       return {};
     }
-    if (render) {
-      markdown.finish();
-    } else if (!reply->text.ends_with('\n')) {
-      io_.write("\n");
-    }
-    messages_.push_back({"assistant", reply->text});
-    note_end(*reply);
+    system_sent_ = true;
+    printer.end(result->reply.text);
+    note_end(result->reply);
     return {};
   }
 
-  void note_end(const chat::Reply& reply) {
+  void note_end(const chat::ModelReply& reply) {
     const Style style = Style::when(io_.err_colour);
     const auto note = [&](std::string_view text) {
       io_.note(fmt::format("{}({}){}\n", style.dim, text, style.reset));
     };
     if (os::InterruptGuard::take() && io_.write_errno == 0) note("stopped");
-    if (reply.finish == engine::Finish::kContextFull)
-      note("the context is full; !reset starts anew");
-    if (reply.finish == engine::Finish::kLength) note("cut at the length that -n asks for");
-    if (!flags_.usage) return;
-    const auto& usage = reply.usage;
+    if (reply.finish == "context_full") note("the context is full; !reset starts anew");
+    if (reply.finish == "length") note("cut at the length that --tokens asks for");
+    if (!flags_.usage || !reply.local) return;
+    const auto& usage = reply.local->usage;
     const std::string drafts =
-        options_.sampler.draft == 0
+        usage.drafted_tokens == 0
             ? ""
             : fmt::format("; {} of {} drafts came true", grouped(usage.accepted_tokens),
                           grouped(usage.drafted_tokens));
@@ -164,16 +198,19 @@ class ChatSession {
 
   Io& io_;
   ChatFlags& flags_;
-  chat::ReplyOptions options_;
   Style style_;
-  std::unique_ptr<chat::LocalModel> model_;
-  std::vector<chat::Message> messages_;
+  Conversation conversation_;
+  std::string system_;
+  bool system_sent_ = false;
+  std::unique_ptr<chat::Model> model_;
+  nlohmann::ordered_json options_;
   ChatInput input_;
 };
 
 Result<> converse(Io& io, ChatFlags& flags) {
-  HOB_TRY(auto options, flags.reply.reply_options());
-  return ChatSession(io, flags, std::move(options)).run();
+  HOB_TRY_VOID(flags.not_yet.check());
+  HOB_TRY(auto conversation, Conversation::open(flags.ledger, false));
+  return ChatSession(io, flags, std::move(conversation)).run();
 }
 
 }  // namespace
@@ -182,8 +219,12 @@ Action define_chat(CLI::App& app, Io& io) {
   auto flags = std::make_shared<ChatFlags>();
   flags->engine.declare(app);
   flags->reply.declare(app);
+  flags->ledger.declare(app);
+  app.add_flag("--no-stream", flags->no_stream, "Print each reply when it is complete");
+  app.add_flag("-R,--hide-reasoning", flags->hide_reasoning, "Do not show the model's reasoning");
   app.add_flag("--plain", flags->plain, "Show replies as they are, without rendering Markdown");
   app.add_flag("-u,--usage", flags->usage, "Show token counts after each reply");
+  flags->not_yet.declare(app);
   return [flags, &io] { return converse(io, *flags); };
 }
 

@@ -10,6 +10,9 @@
 #include <clocale>
 #include <filesystem>
 
+#include "base/check.h"
+#include "cli/safe_text.h"
+#include "os/process.h"
 #include "os/terminal.h"
 #include "text/utf8.h"
 
@@ -126,6 +129,15 @@ LineEditor::Outcome LineEditor::read(const char* mark, std::string& line) {
   line.assign(text, static_cast<size_t>(count));
   if (line.ends_with('\n')) line.pop_back();
   return Outcome::kLine;
+}
+
+LineEditor::Outcome LineEditor::edit(const char* mark, const std::string& text,
+                                     std::string& line) {
+  HOB_CHECK(impl_ != nullptr, "a line is edited on a terminal only");
+  HOB_CHECK(safe_line(text) == text, "a text that could act as keys");
+  os::discard_typed(fileno(io_.in));
+  el_push(impl_->editor, text.c_str());
+  return read(mark, line);
 }
 
 void LineEditor::remember(const std::string& text) {

@@ -115,7 +115,7 @@ void ReplyFlags::declare(CLI::App& app) {
       ->option_text("KEY VALUE")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
-  app.add_option("-n,--tokens", tokens, "Longest reply, in tokens")
+  app.add_option("--tokens", tokens, "Longest reply, in tokens")
       ->option_text("N")
       ->transform(whole_number(0, kMostTokens));
   app.add_option(
@@ -150,6 +150,16 @@ Result<chat::ReplyOptions> ReplyFlags::reply_options() const {
   if (seed) out.sampler.seed = *seed;
   if (const auto complaints = out.sampler.complaints(); !complaints.empty()) {
     return fail(ErrorKind::kInvalid, "{}", fmt::join(complaints, "; "));
+  }
+  return out;
+}
+
+chat::OptionTexts ReplyFlags::option_texts() const {
+  chat::OptionTexts out = options;
+  if (tokens) out.emplace_back("max_tokens", fmt::format("{}", *tokens));
+  if (seed) out.emplace_back("seed", fmt::format("{}", *seed));
+  for (const std::string& text : stop) {
+    if (!text.empty()) out.emplace_back("stop", text);
   }
   return out;
 }

@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "chat/local_model.h"
+#include "chat/model.h"
 #include "chat/model_store.h"
 #include "engine/engine.h"
 
@@ -41,7 +42,7 @@ struct EngineFlags : ModelFlag {
   Result<std::unique_ptr<chat::LocalModel>> load() const;
 };
 
-// -s, -o, -n, --seed, --stop.
+// -s, -o, --tokens, --seed, --stop.
 struct ReplyFlags {
   std::string system;
   std::vector<std::pair<std::string, std::string>> options;
@@ -51,6 +52,8 @@ struct ReplyFlags {
   void declare(CLI::App& app);
   // What the flags ask for, with a fresh seed where none is given. Every flag and -o is checked.
   Result<chat::ReplyOptions> reply_options() const;
+  // The same as options by name, for any model: -o's pairs and those that the other flags mean.
+  chat::OptionTexts option_texts() const;
 };
 
 // A file's bytes for people: "98.0 MB".

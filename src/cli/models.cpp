@@ -1,9 +1,14 @@
-// hob models: which model files are here.
+// hob models list: which models there are. Text and JSON are llm's; --long is hob's table of what the
+// local files are.
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "chat/model_store.h"
+#include "cli/catalog.h"
 #include "cli/command.h"
+#include "cli/listing.h"
 #include "cli/model_facts.h"
 #include "cli/model_flags.h"
 #include "cli/table.h"
@@ -14,72 +19,70 @@ namespace {
 using nlohmann::ordered_json;
 
 struct ModelsFlags {
-  std::vector<std::string> words;
-  bool json = false;
+  std::vector<std::string> words, queries, models;
+  bool options = false, async = false, schemas = false, tools = false, json = false, table = false;
 };
 
-struct Row {
-  chat::StoredModel stored;
-  Result<ModelFacts> facts;
-  std::vector<std::string> aliases;
-};
-
-bool contains_all(std::string name, const std::vector<std::string>& words) {
-  const auto lower = [](std::string text) {
-    for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-    return text;
-  };
-  name = lower(name);
-  return std::all_of(words.begin(), words.end(),
-                     [&](const auto& word) { return name.find(lower(word)) != name.npos; });
+bool wanted(const ModelsFlags& flags, const CatalogModel& model) {
+  if (flags.async && !model.async) return false;
+  if (flags.schemas && !model.schemas) return false;
+  if (flags.tools && !model.tools) return false;
+  if (!model.matches_all(flags.queries) || !model.matches_all(flags.words)) return false;
+  return flags.models.empty() ||
+         std::any_of(flags.models.begin(), flags.models.end(),
+                     [&](const std::string& name) { return model.goes_by(name); });
 }
 
-std::vector<Row> rows_of(const chat::ModelStore& store, const std::vector<std::string>& words) {
-  std::vector<Row> rows;
-  for (const chat::StoredModel& stored : store.list()) {
-    if (!contains_all(stored.name, words)) continue;
-    Row row{stored, gguf::File::open(stored.path).and_then(read_facts), {}};
-    for (const chat::KnownModel& known : chat::known_models()) {
-      if (known.name == stored.name) row.aliases.emplace_back(known.alias);
-    }
-    rows.push_back(std::move(row));
+// What the file says of itself; for --long.
+void add_facts(const CatalogModel& model, ordered_json& out) {
+  out["path"] = model.path;
+  out["bytes"] = model.bytes;
+  const auto facts = gguf::File::open(model.path).and_then(read_facts);
+  if (!facts) {
+    out["error"] = facts.error().message;
+    return;
   }
-  return rows;
+  out["name"] = facts->name;
+  out["family"] = facts->architecture;
+  out["quantisation"] = facts->quantisation;
+  out["parameters"] = facts->parameters;
+  out["context"] = facts->context;
+  out["licence"] = facts->licence;
 }
 
-ordered_json row_json(const Row& row) {
-  ordered_json out = {{"model_id", row.stored.name},
-                      {"aliases", row.aliases},
-                      {"path", row.stored.path},
-                      {"bytes", row.stored.bytes}};
-  if (!row.facts) {
-    out["error"] = row.facts.error().message;
-    return out;
-  }
-  const ModelFacts& facts = *row.facts;
-  out["name"] = facts.name;
-  out["family"] = facts.architecture;
-  out["quantisation"] = facts.quantisation;
-  out["parameters"] = facts.parameters;
-  out["context"] = facts.context;
-  out["licence"] = facts.licence;
+ordered_json model_json(const ModelsFlags& flags, const CatalogModel& model) {
+  ordered_json out = {{"model_id", model.id},
+                      {"aliases", model.aliases},
+                      {"can_stream", model.streams},
+                      {"supports_schema", model.schemas},
+                      {"supports_tools", model.tools},
+                      {"supports_conversation", true},
+                      {"supports_async", model.async},
+                      {"attachment_types", model.attachment_types},
+                      {"server_side_tools", ordered_json::array()}};
+  if (flags.options) out["options"] = options_json(model);
+  if (flags.table && !model.path.empty()) add_facts(model, out);
   return out;
 }
 
-void print_table(Io& io, const std::vector<Row>& rows) {
+void print_table(Io& io, const std::vector<CatalogModel>& models) {
   std::vector<std::vector<std::string>> cells;
-  for (const Row& row : rows) {
+  for (const CatalogModel& model : models) {
     const std::string name =
-        row.aliases.empty() ? row.stored.name
-                            : fmt::format("{} ({})", row.stored.name, fmt::join(row.aliases, ", "));
-    if (!row.facts) {
-      cells.push_back({name, "unreadable", bytes_text(row.stored.bytes), "", "", "",
-                       row.facts.error().message});
+        model.aliases.empty() ? model.id
+                              : fmt::format("{} ({})", model.id, fmt::join(model.aliases, ", "));
+    if (model.path.empty()) {
+      cells.push_back({name, "echo", "", "", "", "", "built in"});
       continue;
     }
-    const ModelFacts& facts = *row.facts;
-    cells.push_back({name, facts.architecture, bytes_text(row.stored.bytes), facts.quantisation,
-                     count_text(facts.parameters), grouped(facts.context), row.stored.path});
+    const auto facts = gguf::File::open(model.path).and_then(read_facts);
+    if (!facts) {
+      cells.push_back(
+          {name, "unreadable", bytes_text(model.bytes), "", "", "", facts.error().message});
+      continue;
+    }
+    cells.push_back({name, facts->architecture, bytes_text(model.bytes), facts->quantisation,
+                     count_text(facts->parameters), grouped(facts->context), model.path});
   }
   io.write(table_text({{"NAME"},
                        {"FAMILY"},
@@ -91,29 +94,66 @@ void print_table(Io& io, const std::vector<Row>& rows) {
                       cells));
 }
 
+std::string plain_line(const CatalogModel& model, bool async_twin) {
+  std::string line = model.label(async_twin);
+  if (!model.aliases.empty()) line += fmt::format(" (aliases: {})", fmt::join(model.aliases, ", "));
+  return line;
+}
+
+Result<> print_text(Io& io, const ModelsFlags& flags, const std::vector<CatalogModel>& models) {
+  std::set<std::string> explained;  // kinds whose options have been described above
+  for (const CatalogModel& model : models) {
+    const bool helps = flags.options && explained.insert(model.kind).second;
+    io.write((flags.options ? options_text(model, listing_width(io), flags.async, helps)
+                            : plain_line(model, flags.async)) +
+             "\n");
+  }
+  const bool whole = flags.queries.empty() && flags.words.empty() && flags.models.empty() &&
+                     !flags.options && !flags.schemas;
+  if (!whole) return {};
+  HOB_TRY(const std::string chosen, default_model());
+  io.print("Default: {}\n", chosen);
+  return {};
+}
+
 Result<> list_models(Io& io, const ModelsFlags& flags) {
-  const auto store = chat::ModelStore::standard();
-  const auto rows = rows_of(store, flags.words);
+  HOB_TRY(auto models, catalog());
+  if (std::all_of(models.begin(), models.end(), [](const auto& m) { return m.path.empty(); })) {
+    io.note(fmt::format("No model files in {}\n",
+                        fmt::join(chat::ModelStore::standard().folders(), " or ")));
+  }
+  std::erase_if(models, [&](const CatalogModel& model) { return !wanted(flags, model); });
   if (flags.json) {
     auto out = ordered_json::array();
-    for (const Row& row : rows) out.push_back(row_json(row));
-    io.write(out.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
-  } else if (rows.empty()) {
-    io.note(fmt::format("No models{} in {}\n", flags.words.empty() ? "" : " of that name",
-                        fmt::join(store.folders(), " or ")));
-  } else {
-    print_table(io, rows);
+    for (const CatalogModel& model : models) out.push_back(model_json(flags, model));
+    io.write(json_text(out, 2));
+    return {};
   }
-  return {};
+  if (flags.table) return print_table(io, models), Result<>();
+  return print_text(io, flags, models);
 }
 
 }  // namespace
 
 Action define_models(CLI::App& app, Io& io) {
   auto flags = std::make_shared<ModelsFlags>();
-  app.add_option("WORD", flags->words, "Only models whose name contains every WORD")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  const auto take_all = CLI::MultiOptionPolicy::TakeAll;
+  app.add_option("WORD", flags->words, "Only models whose name contains every WORD, as -q")
+      ->multi_option_policy(take_all);
+  app.add_option("-q,--query", flags->queries, "Only models that match this text; repeatable")
+      ->option_text("TEXT")
+      ->multi_option_policy(take_all)
+      ->allow_extra_args(false);
+  app.add_option("-m,--model", flags->models, "Only this model, by id or alias; repeatable")
+      ->option_text("NAME")
+      ->multi_option_policy(take_all)
+      ->allow_extra_args(false);
+  app.add_flag("--options", flags->options, "Show what -o takes, and what each model can do");
+  app.add_flag("--async", flags->async, "Only models that run asynchronously");
+  app.add_flag("--schemas", flags->schemas, "Only models whose replies can follow a schema");
+  app.add_flag("--tools", flags->tools, "Only models that can call tools");
   app.add_flag("--json", flags->json, "Print a JSON array");
+  app.add_flag("-l,--long", flags->table, "Show family, size, type, context and path of local files");
   return [flags, &io] { return list_models(io, *flags); };
 }
 

@@ -1,12 +1,21 @@
 // hob 'text': one prompt, one reply.
 #include <memory>
-#include <nlohmann/json.hpp>
 
+#include "cli/attachments.h"
 #include "cli/command.h"
 #include "cli/constraint_flags.h"
+#include "cli/conversation.h"
+#include "cli/fences.h"
+#include "cli/model_choice.h"
 #include "cli/model_flags.h"
+#include "cli/not_yet.h"
+#include "cli/prompt_json.h"
+#include "cli/reply_printer.h"
 #include "cli/safe_text.h"
 #include "os/terminal.h"
+#include "store/bind.h"
+#include "store/json_text.h"
+#include "text/utf8.h"
 
 namespace hob::cli {
 namespace {
@@ -17,15 +26,34 @@ struct PromptFlags {
   EngineFlags engine;
   ReplyFlags reply;
   ConstraintFlags constraint;
+  LedgerFlags ledger;
+  AttachmentFlags attachments;
+  NotYetFlags not_yet;
   std::string text;
+  std::vector<std::string> queries;
   bool raw = false, no_stream = false, usage = false, json = false, options = false;
+  bool extract = false, extract_last = false, hide_reasoning = false, dry_run = false;
+  bool plain = false;
   std::optional<int> logprobs;
+
+  bool wants_json() const { return json || logprobs.has_value(); }
+  bool extracts() const { return extract || extract_last; }
 };
 
-// Piped text, one space, the argument: as llm joins them.
-Result<std::string> whole_prompt(Io& io, const std::string& argument) {
+// All that a person gave to ask with: what flags, templates, fragments and standard input come to.
+struct Assembled {
+  std::string prompt, system;  // whole texts, fragments in them
+  std::vector<store::FragmentText> fragments, system_fragments;
+  std::vector<store::Attachment> attachments;
+  chat::OptionTexts options;
+  std::optional<chat::ConstraintText> constraint;
+};
+
+// Piped text, one space, the argument: as llm joins them. At a terminal with nothing else to send,
+// the text is typed.
+Result<std::string> whole_prompt(Io& io, const std::string& argument, bool something_else) {
   if (io.in_terminal) {
-    if (!argument.empty()) return argument;
+    if (!argument.empty() || something_else) return argument;
     return read_input(io);
   }
   HOB_TRY(std::string piped, read_input(io));
@@ -33,108 +61,108 @@ Result<std::string> whole_prompt(Io& io, const std::string& argument) {
   return argument.empty() ? piped : piped + ' ' + argument;
 }
 
-const char* finish_name(const chat::Reply& reply) {
-  if (!reply.stop.empty()) return "stop";
-  switch (reply.finish) {
-    case engine::Finish::kEnd:
-      return "end";
-    case engine::Finish::kLength:
-      return "length";
-    case engine::Finish::kStopped:
-      return "cancelled";
-    case engine::Finish::kContextFull:
-      return "context_full";
-  }
-  return "end";
-}
-
-// Bytes of a token as JSON can hold them: half a character becomes U+FFFD.
-std::string json_text(std::string_view bytes) {
-  return ordered_json::parse(
-             ordered_json(bytes).dump(-1, ' ', false, ordered_json::error_handler_t::replace))
-      .get<std::string>();
-}
-
-ordered_json candidate_json(const text::Tokenizer& tokenizer, text::Token token, float logprob) {
-  return {{"id", token}, {"text", json_text(tokenizer.spelling(token))}, {"logprob", logprob}};
-}
-
-ordered_json tokens_json(const text::Tokenizer& tokenizer, const chat::Reply& reply) {
-  auto out = ordered_json::array();
-  for (const chat::ReplyToken& token : reply.tokens) {
-    ordered_json entry = candidate_json(tokenizer, token.token, token.logprob.value_or(0));
-    auto& top = entry["top"] = ordered_json::array();
-    for (const auto& other : token.alternatives) {
-      top.push_back(candidate_json(tokenizer, other.token, other.logprob));
+// Text that the ledger can hold and everyone can read: UTF-8. What is not becomes U+FFFD, and the
+// person hears of it.
+std::string readable(Io& io, const std::string& text) {
+  std::string out;
+  size_t bad = 0, first = 0;
+  for (size_t at = 0; at < text.size();) {
+    const auto sequence = text::next_utf8(std::string_view(text).substr(at));
+    const auto length = static_cast<size_t>(sequence.length);
+    if (sequence.head == text::Utf8Head::kWhole) {
+      out.append(text, at, length);
+    } else {
+      if (bad++ == 0) first = at;
+      out += "\xef\xbf\xbd";
     }
-    out.push_back(std::move(entry));
+    at += length;
+  }
+  if (bad > 0) {
+    io.note(fmt::format(
+        "Warning: the prompt is not UTF-8: {} bad sequence{}, the first at byte {}; replaced by "
+        "U+FFFD\n",
+        bad, bad == 1 ? "" : "s", first));
   }
   return out;
 }
 
-ordered_json options_json(const ReplyFlags& flags) {
-  ordered_json out = ordered_json::object();
-  for (const auto& [key, value] : flags.options) out[key] = value;
-  return out;
-}
-
-// One object per model call; the names of `llm --json` where it has them, then hob's own.
-ordered_json report(const PromptFlags& flags, const std::string& prompt,
-                    const chat::ReplyOptions& options, chat::LocalModel& model,
-                    const chat::Reply& reply) {
-  const auto& usage = reply.usage;
-  ordered_json object = {
-      {"model", model.name()},
-      {"options_json", options_json(flags.reply)},
-      {"duration_ms", static_cast<int64_t>((usage.prompt_seconds + usage.reply_seconds) * 1000)},
-      {"input_tokens", usage.prompt_tokens},
-      {"output_tokens", usage.reply_tokens},
-      {"drafted_tokens", usage.drafted_tokens},
-      {"accepted_tokens", usage.accepted_tokens},
-      {"prompt", prompt},
-      {"system", flags.reply.system.empty() ? ordered_json() : ordered_json(flags.reply.system)},
-      {"response", reply.text},
-      {"finish", finish_name(reply)},
-      {"seed", options.sampler.seed},
-      {"threads", model.engine().threads()},
-      {"isa", model.engine().isa()},
-      {"prompt_tokens_per_second",
-       static_cast<double>(usage.prompt_tokens - usage.cached_tokens) / usage.prompt_seconds},
-      {"reply_tokens_per_second", static_cast<double>(usage.reply_tokens) / usage.reply_seconds},
+// The schema's text that the ledger has under an id.
+StoredSchemas stored_schemas(const store::LoggingGate& gate) {
+  return [path = gate.path()](const std::string& id) -> std::optional<std::string> {
+    auto database = store::Database::open(path, store::Access::kRead, {});
+    if (!database) return std::nullopt;
+    const auto found = database->read([&](SQLite::Database& sql) -> Result<std::string> {
+      SQLite::Statement row(sql, "select content from schemas where id = ?");
+      row.bind(1, id);
+      return row.executeStep() ? store::text_of(row.getColumn(0)) : std::string();
+    });
+    return found && !found->empty() ? std::optional(*found) : std::nullopt;
   };
-  if (options.constraint) {
-    object["obeys"] = reply.obeys;
-    object["forced_tokens"] = usage.forced_tokens;
-    object["constraint_seconds"] = usage.mask_seconds;
-  }
-  if (flags.logprobs) object["tokens"] = tokens_json(model.tokenizer(), reply);
-  return ordered_json::array({object});
 }
 
-void note_usage(Io& io, const chat::ReplyOptions& options, const chat::Reply& reply) {
-  const Style style = Style::when(io.err_colour);
-  const auto& usage = reply.usage;
-  const std::string drafts = options.sampler.draft == 0
-                                 ? ""
-                                 : fmt::format(", \"drafted\": {}, \"accepted\": {}",
-                                               usage.drafted_tokens, usage.accepted_tokens);
-  io.note(fmt::format(
-      "{}{}Token usage: {} input, {} output, {{\"seed\": {}, \"seconds\": {:.2f}{}}}{}\n",
-      style.bold, style.yellow, grouped(usage.prompt_tokens), grouped(usage.reply_tokens),
-      options.sampler.seed, usage.prompt_seconds + usage.reply_seconds, drafts, style.reset));
+Result<Assembled> assemble(Io& io, const PromptFlags& flags) {
+  Assembled out;
+  out.options = flags.reply.option_texts();
+  HOB_TRY(out.constraint, flags.constraint.constraint(stored_schemas(flags.ledger.gate)));
+  HOB_TRY(out.attachments, flags.attachments.resolve(io));
+  const bool something_else = !out.attachments.empty() || out.constraint.has_value();
+  HOB_TRY(const std::string prompt, whole_prompt(io, flags.text, something_else));
+  out.prompt = readable(io, prompt);
+  out.system = readable(io, flags.reply.system);
+  return out;
 }
 
-std::vector<chat::Message> messages_of(const PromptFlags& flags, const std::string& prompt) {
-  std::vector<chat::Message> messages;
-  if (!flags.reply.system.empty()) messages.push_back({"system", flags.reply.system});
-  messages.push_back({"user", prompt});
+std::vector<store::Message> messages_of(const Assembled& parts) {
+  std::vector<store::Message> messages;
+  if (!parts.system.empty()) messages.push_back(store::Message::of_text("system", parts.system));
+  store::Message user{.role = "user"};
+  if (!parts.prompt.empty()) user.parts.push_back({.text = parts.prompt});
+  for (const store::Attachment& attachment : parts.attachments)
+    user.parts.push_back({.kind = store::PartKind::kAttachment, .attachment = attachment});
+  if (!user.parts.empty()) messages.push_back(std::move(user));
   return messages;
 }
 
-// Ends the line of a reply that did not end it, as a person expects of a terminal and `wc` of a
-// file.
-void end_line(Io& io, const std::string& text) {
-  if (!text.ends_with('\n')) io.write("\n");
+Result<chat::TurnRequest> request_of(const PromptFlags& flags, const Assembled& parts,
+                                     const chat::Model& model) {
+  chat::TurnRequest request;
+  request.source = "prompt";
+  request.title = parts.prompt.empty() ? parts.system : parts.prompt;
+  request.prompt_fragments = parts.fragments;
+  request.system_fragments = parts.system_fragments;
+  auto& asked = request.model;
+  asked.messages = messages_of(parts);
+  asked.system = parts.system;
+  HOB_TRY(asked.options, model.check_options(parts.options));
+  asked.constraint = parts.constraint;
+  if (parts.constraint && parts.constraint->kind == engine::ConstraintKind::kJsonSchema)
+    request.schema = ordered_json::parse(parts.constraint->text, nullptr, false);
+  asked.stream =
+      model.info().streams && !flags.no_stream && !flags.wants_json() && !flags.extracts();
+  asked.hide_reasoning = flags.hide_reasoning;
+  asked.raw = flags.raw;
+  if (flags.logprobs) asked.alternatives = *flags.logprobs;
+  asked.cancel = &os::InterruptGuard::requested();
+  return request;
+}
+
+// What no model but the echo needs to be loaded to refuse.
+Result<> check(const PromptFlags& flags, const Assembled& parts, const std::string& model,
+               const Conversation& conversation) {
+  if (flags.raw && !parts.system.empty()) {
+    return fail(ErrorKind::kInvalid,
+                "--system has no place in a --raw prompt: put its text into the prompt");
+  }
+  if (model == chat::kEchoModel) return {};
+  if (conversation.has_begun() && !parts.system.empty()) {
+    return fail(ErrorKind::kInvalid,
+                "--system: the conversation has begun, and keeps the system prompt that it has");
+  }
+  if (parts.prompt.empty() && parts.attachments.empty()) {
+    return fail(ErrorKind::kInvalid,
+                "there is no prompt: give one as an argument or on standard input");
+  }
+  return {};
 }
 
 // --options: what -o takes.
@@ -144,58 +172,101 @@ void print_options(Io& io) {
     io.print("{}{}\n    {}\n", option.name, alias, option.help);
   }
   io.write(
-      "max_tokens\n    longest reply, as -n\nstop\n    end the reply before this text, as "
+      "max_tokens\n    longest reply, as --tokens\nstop\n    end the reply before this text, as "
       "--stop\n");
 }
 
-Result<> answer(Io& io, const PromptFlags& flags) {
-  if (flags.options) return print_options(io), Result<>();
-  if (flags.raw && !flags.reply.system.empty()) {
-    return fail(ErrorKind::kInvalid,
-                "--system has no place in a --raw prompt: put its text into the prompt");
-  }
-  HOB_TRY(chat::ReplyOptions options, flags.reply.reply_options());
-  HOB_TRY(options.constraint, flags.constraint.constraint(nullptr));
-  HOB_TRY(const std::string prompt, whole_prompt(io, flags.text));
-  if (prompt.empty())
-    return fail(ErrorKind::kInvalid,
-                "there is no prompt: give one as an argument or on standard input");
-  const bool json = flags.json || flags.logprobs.has_value();
-  options.raw = flags.raw;
-  if (flags.logprobs) options.alternatives = *flags.logprobs;
-
-  HOB_TRY(auto model, flags.engine.load());
-  os::InterruptGuard guard;
-  options.cancel = &os::InterruptGuard::requested();
-  const bool stream = !flags.no_stream && !json;
-  const auto shown = [&](std::string_view text) {
-    return io.out_terminal ? safe_text(text) : std::string(text);
-  };
-  const auto on_text = [&](std::string_view text) {
-    if (stream && !io.write(shown(text))) os::InterruptGuard::requested() = true;
-  };
-  HOB_TRY(const chat::Reply reply, model->reply(messages_of(flags, prompt), options, on_text));
-
-  if (json) {
-    io.write(report(flags, prompt, options, *model, reply)
-                 .dump(2, ' ', false, ordered_json::error_handler_t::replace) +
-             "\n");
+// --dry-run: what would be sent, exactly, and nothing more.
+Result<> print_dry_run(Io& io, chat::Model& model, const chat::TurnRequest& request) {
+  HOB_TRY(const auto tokens, model.count_tokens(request.model));
+  io.print("model: {}\n", safe_line(model.info().id));
+  if (tokens) {
+    io.print("input: {} tokens\n", grouped(*tokens));
   } else {
-    if (!stream) io.write(shown(reply.text));
-    end_line(io, reply.text);
+    io.write("input: only the model's server can count its tokens\n");
   }
-  if (flags.usage) note_usage(io, options, reply);
-  if (reply.finish == engine::Finish::kStopped) return fail(ErrorKind::kCancelled, "stopped");
-  if (reply.finish == engine::Finish::kContextFull) {
+  if (model.info().provider == "local") io.write("cost: nothing is paid for a local model\n");
+  io.write("Nothing was sent or recorded.\n");
+  return {};
+}
+
+void note_usage(Io& io, const chat::ModelReply& reply) {
+  const Style style = Style::when(io.err_colour);
+  std::string text;
+  const auto add = [&](const std::string& part) { text += (text.empty() ? "" : ", ") + part; };
+  if (reply.input_tokens) add(grouped(static_cast<uint64_t>(*reply.input_tokens)) + " input");
+  if (reply.output_tokens) add(grouped(static_cast<uint64_t>(*reply.output_tokens)) + " output");
+  for (const auto& details : {reply.token_details, reply.usage_details}) {
+    if (!details.is_null() && !details.empty()) add(store::json_text(details));
+  }
+  io.note(fmt::format("{}{}Token usage: {}{}\n", style.bold, style.yellow, text, style.reset));
+}
+
+std::string shown_text(const PromptFlags& flags, const std::string& text) {
+  if (!flags.extracts()) return text;
+  const auto which = flags.extract_last ? WhichBlock::kLast : WhichBlock::kFirst;
+  const auto block = fenced_block(text, which);
+  return block && !block->empty() ? *block : text;
+}
+
+Result<> after(Io& io, const PromptFlags& flags, const Assembled& parts,
+               const chat::TurnResult& result, const Conversation& conversation,
+               chat::Model& model) {
+  const chat::ModelReply& reply = result.reply;
+  if (flags.usage) note_usage(io, reply);
+  const auto recorded = conversation.recorded();
+  if (!recorded)
+    return fail(ErrorKind::kIo, "this turn is not in the ledger: {}", recorded.error().message);
+  if (reply.stopped) return fail(ErrorKind::kCancelled, "stopped");
+  if (reply.finish == "context_full" && model.local()) {
     io.note(fmt::format("The reply stops here: the context of {} tokens is full (see --context).\n",
-                        model->engine().context()));
+                        model.local()->engine().context()));
   }
   if (!reply.obeys) {
     return fail(ErrorKind::kInvalid,
                 "the reply ended ({}) before it was all that {} asks for: it is only a piece",
-                finish_name(reply), options.constraint->source);
+                reply.finish, parts.constraint ? parts.constraint->source : "the constraint");
   }
   return {};
+}
+
+Result<> answer(Io& io, const PromptFlags& flags) {
+  HOB_TRY_VOID(flags.not_yet.check());
+  HOB_TRY_VOID(flags.ledger.gate.check());
+  if (flags.options) return print_options(io), Result<>();
+  HOB_TRY(const Assembled parts, assemble(io, flags));
+  LedgerFlags ledger = flags.ledger;
+  if (flags.dry_run) ledger.gate = {.never = true, .database = ledger.gate.database};
+  HOB_TRY(auto conversation, Conversation::open(ledger, flags.wants_json()));
+  HOB_TRY(const std::string name, chosen_model({.named = flags.engine.model,
+                                                .queries = flags.queries,
+                                                .of_conversation = conversation.model()}));
+  HOB_TRY_VOID(check(flags, parts, name, conversation));
+  HOB_TRY(auto model, chat::open_model(name, flags.engine.options()));
+  HOB_TRY(auto request, request_of(flags, parts, *model));
+  if (!request.model.messages.empty())
+    HOB_TRY_VOID(chat::check_attachments(model->info(), request.model.messages.back()));
+  if (flags.dry_run) return print_dry_run(io, *model, request);
+
+  os::InterruptGuard guard;
+  ReplyPrinter printer(io, {.stream = request.model.stream,
+                            .markdown = !flags.plain && !flags.raw && !parts.constraint,
+                            .hide_reasoning = flags.hide_reasoning});
+  auto result = conversation.ask(
+      *model, std::move(request),
+      [&](chat::Stream stream, std::string_view text) { printer.show(stream, text); });
+  if (!result) {
+    printer.broken_off();
+    return tl::unexpected<Error>(std::move(result.error()));
+  }
+  if (!flags.wants_json()) {
+    printer.end(shown_text(flags, result->reply.text));
+  } else if (conversation.ledger() && !result->turn_id.empty()) {
+    HOB_TRY(const std::string json, prompt_json(*conversation.ledger(), *model, *result,
+                                                flags.logprobs.has_value()));
+    io.write(json + "\n");
+  }
+  return after(io, flags, parts, *result, conversation, *model);
 }
 
 }  // namespace
@@ -204,18 +275,32 @@ Action define_prompt(CLI::App& app, Io& io) {
   auto flags = std::make_shared<PromptFlags>();
   app.add_option("PROMPT", flags->text, "What to ask");
   flags->engine.declare(app);
+  app.add_option("-q,--query", flags->queries,
+                 "Choose the model with the shortest name that has all of these in it; repeatable")
+      ->option_text("TEXT")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->allow_extra_args(false);
   flags->reply.declare(app);
+  flags->attachments.declare(app);
   flags->constraint.declare(app);
+  flags->ledger.declare(app);
+  app.add_flag("-x,--extract", flags->extract, "Print only the first fenced code block");
+  app.add_flag("--xl,--extract-last", flags->extract_last, "Print only the last fenced code block");
   app.add_flag("--raw", flags->raw,
                "Continue the text as it stands, without the model's chat template");
   app.add_flag("--no-stream", flags->no_stream, "Print the reply when it is complete");
+  app.add_flag("-R,--hide-reasoning", flags->hide_reasoning, "Do not show the model's reasoning");
+  app.add_flag("--plain", flags->plain, "Show the reply as it is, without rendering Markdown");
   app.add_flag("-u,--usage", flags->usage, "Show token counts on standard error");
+  app.add_flag("--dry-run", flags->dry_run,
+               "Count the prompt's tokens and say what it would cost; send and record nothing");
   app.add_flag("--options", flags->options, "List what -o takes and exit");
   app.add_flag("--json", flags->json, "Print a JSON array with one object about the reply");
   app.add_option("--logprobs", flags->logprobs,
                  "With every token its log-probability and the N likeliest; implies --json")
       ->option_text("N")
       ->transform(whole_number(0, 1000));
+  flags->not_yet.declare(app);
   return [flags, &io] { return answer(io, *flags); };
 }
 

@@ -168,7 +168,10 @@ int run_command(const Command& command, std::vector<std::string> arguments, Io& 
   if (!std::all_of(leftover.begin(), leftover.end(), [](const auto& w) { return w == "--"; })) {
     return usage_error(command, app, io, leftover_message(app, leftover));
   }
-  return finish(io, action());
+  const Result<> result = action();
+  if (!result && result.error().kind == ErrorKind::kUsage)
+    return usage_error(command, app, io, result.error().message);
+  return finish(io, result);
 }
 
 // `hob modles` is a prompt, as in llm; it is more likely a slip, which a person should hear of.

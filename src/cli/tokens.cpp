@@ -5,8 +5,7 @@
 #include "cli/command.h"
 #include "cli/model_flags.h"
 #include "cli/safe_text.h"
-#include "formats/gguf.h"
-#include "models/vocabulary.h"
+#include "cli/tokenizer_of.h"
 #include "text/tokenizer.h"
 
 namespace hob::cli {
@@ -20,13 +19,6 @@ struct TokensFlags {
   bool ids = false, decode = false, text_given = false;
   std::optional<size_t> truncate;
 };
-
-Result<text::Tokenizer> load_tokenizer(const ModelFlag& flag) {
-  HOB_TRY(const std::string path, flag.path());
-  HOB_TRY(const auto file, gguf::File::open(path));
-  HOB_TRY(auto vocabulary, models::read_vocabulary(file));
-  return text::Tokenizer::create(std::move(vocabulary));
-}
 
 // Whole numbers between blanks and commas, as --ids prints them or as a list in brackets.
 Result<std::vector<Token>> parse_ids(std::string_view text, size_t vocabulary) {
@@ -69,7 +61,7 @@ Result<> tokens(Io& io, const TokensFlags& flags) {
   if (flags.ids + flags.decode + flags.truncate.has_value() > 1) {
     return fail(ErrorKind::kInvalid, "--ids, --decode and --truncate exclude each other");
   }
-  HOB_TRY(const auto tokenizer, load_tokenizer(flags.model));
+  HOB_TRY(const auto tokenizer, tokenizer_of(flags.model.model));
   std::string text = flags.text;
   if (!flags.text_given) {
     HOB_TRY(text, read_input(io));

@@ -21,6 +21,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.h"
@@ -59,6 +60,7 @@ struct SamplerOptionInfo {
   std::string_view name;
   std::string_view alias;  // another program's name for it; may be empty
   std::string_view help;   // one line
+  std::string_view type;   // "float", "int" or "str"; set in sampler_option_table()
 };
 // Every name that set_option() knows, in the order of the chain.
 std::vector<SamplerOptionInfo> sampler_option_table();
@@ -68,6 +70,10 @@ std::vector<SamplerOptionInfo> sampler_option_table();
 // error `options` is unchanged. logit_bias takes "ID=BIAS,ID=BIAS" and replaces what was set
 // before.
 Result<> set_option(SamplerOptions& options, std::string_view name, std::string_view value);
+
+// Every option as text that set_option() takes, in the table's order: what a record needs to sample
+// alike. Numbers come back to the bit.
+std::vector<std::pair<std::string, std::string>> option_values(const SamplerOptions& options);
 
 struct Candidate {
   Token token;

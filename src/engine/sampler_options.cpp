@@ -192,9 +192,37 @@ std::vector<std::string> SamplerOptions::complaints(size_t vocabulary) const {
   return all;
 }
 
+std::vector<std::pair<std::string, std::string>> option_values(const SamplerOptions& options) {
+  std::vector<std::pair<std::string, std::string>> values;
+  const auto text = [](const auto& value) {
+    if constexpr (std::is_arithmetic_v<std::decay_t<decltype(value)>>) {
+      return fmt::format("{}", value);
+    } else {
+      std::string biases;
+      for (const auto& [token, bias] : value)
+        biases += fmt::format("{}{}={}", biases.empty() ? "" : ",", token, bias);
+      return biases;
+    }
+  };
+  for (const Row& row : kRows) {
+    const auto value = [&](auto member) { return text(options.*member); };
+    values.emplace_back(row.info.name, std::visit(value, row.member));
+  }
+  return values;
+}
+
 std::vector<SamplerOptionInfo> sampler_option_table() {
   std::vector<SamplerOptionInfo> table;
-  for (const Row& row : kRows) table.push_back(row.info);
+  for (const Row& row : kRows) {
+    table.push_back(row.info);
+    table.back().type = std::visit(
+        [](auto member) -> std::string_view {
+          using T = std::decay_t<decltype(std::declval<SamplerOptions>().*member)>;
+          if constexpr (!std::is_arithmetic_v<T>) return "str";
+          return std::is_floating_point_v<T> ? "float" : "int";
+        },
+        row.member);
+  }
   return table;
 }
 

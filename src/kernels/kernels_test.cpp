@@ -343,6 +343,75 @@ TEST(Rows, EveryTableGivesTheBitsOfTheDefinition) {
   }
 }
 
+TEST(Rows, LayerNormAndGeluAreTheDefinitionOnEveryTable) {
+  Random random(31);
+  for (const size_t count : {1, 2, 15, 16, 17, 31, 384, 1000}) {
+    const auto x = random.values(count), weight = random.values(count), bias = random.values(count);
+    std::vector<float> normed(count), active = x;
+    kRefTable.layernorm(normed.data(), x.data(), weight.data(), bias.data(), count, 1e-12f);
+    kRefTable.gelu_erf(active.data(), count);
+    for (const Table* table : tables_here()) {
+      std::vector<float> y = x;
+      table->layernorm(y.data(), y.data(), weight.data(), bias.data(), count, 1e-12f);
+      expect_same_bits(normed, y, fmt::format("{} layernorm {}", table->name, count));
+      y = x;
+      table->gelu_erf(y.data(), count);
+      expect_same_bits(active, y, fmt::format("{} gelu {}", table->name, count));
+    }
+  }
+}
+
+TEST(Rows, GeluIsAccurate) {
+  for (float x = -14; x < 14; x += 0.0137f) {
+    float y = x;
+    kRefTable.gelu_erf(&y, 1);
+    const double exact = 0.5 * x * std::erfc(-x * std::sqrt(0.5));
+    // a few float roundings, and in exp those of u and of u^2 = x^2 / 2, which count that many times
+    EXPECT_NEAR(y, exact, (6e-7 + 2e-7 * x * x) * std::fabs(exact) + 1e-36) << x;
+  }
+  for (const float x : {0.0f, 1e30f, -1e30f, 1e-40f}) {
+    float y = x;
+    kRefTable.gelu_erf(&y, 1);
+    EXPECT_EQ(y, x > 1 ? x : x < 0 ? -0.0f : x / 2) << x;
+  }
+}
+
+TEST(Rows, LayerNormHasMeanZeroAndVarianceOne) {
+  const float x[] = {1, 2, 3, 6}, one[] = {1, 1, 1, 1}, bias[] = {0, 0, 0, 10};
+  float y[4];
+  kRefTable.layernorm(y, x, one, bias, 4, 0);
+  const double deviation = std::sqrt(3.5);  // of 1 2 3 6 around 3
+  for (int i = 0; i < 4; ++i) EXPECT_NEAR(y[i], (x[i] - 3) / deviation + bias[i], 1e-6);  // floats
+}
+
+// Also at the ends of the range, where a sum comes nearest to int32's.
+TEST(Codes, EveryTableGivesTheExactDotProduct) {
+  Random random(32);
+  for (const size_t K : {32, 64, 384, 1024, 4096}) {
+    for (const size_t rows : {1, 3, 4, 5, 9}) {
+      std::vector<int8_t> codes(rows * K);
+      std::vector<int16_t> query(K);
+      for (int8_t& c : codes) c = static_cast<int8_t>(random.word() % 255);
+      for (int16_t& q : query) {
+        q = static_cast<int16_t>(static_cast<int>(random.word() % 8191) - 4095);
+        q = std::clamp<int16_t>(q, -max_query(K), max_query(K));
+      }
+      for (int8_t& c : codes) c = std::max<int8_t>(c, -127);
+      std::fill_n(codes.begin(), K, int8_t{-127});
+      if (rows % 2 == 1) std::ranges::fill(query, static_cast<int16_t>(max_query(K)));
+      std::vector<int32_t> expected(rows), out(rows);
+      kRefTable.dot_codes(codes.data(), rows, K, query.data(), expected.data());
+      int64_t first = 0;
+      for (size_t k = 0; k < K; ++k) first += int64_t{codes[k]} * query[k];
+      EXPECT_EQ(expected[0], first);
+      for (const Table* table : tables_here()) {
+        table->dot_codes(codes.data(), rows, K, query.data(), out.data());
+        EXPECT_EQ(out, expected) << table->name << " " << K << " " << rows;
+      }
+    }
+  }
+}
+
 TEST(Rows, SiluIsAccurate) {
   for (float x = -100; x < 100; x += 0.37f) {
     float gate = x;

@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -327,6 +328,37 @@ void silu_mul(float* gate, const float* up, size_t count) {
   for (size_t i = 0; i < count; ++i) gate[i] = gate[i] / (1.0f + exp_of(0.0f - gate[i])) * up[i];
 }
 
+void layernorm(float* y, const float* x, const float* weight, const float* bias, size_t count,
+               float eps) {
+  Lanes sums, squares;
+  for (size_t i = 0; i < count; ++i) sums.v[i % kLanes] = sums.v[i % kLanes] + x[i];
+  const float mean = fold(sums) / static_cast<float>(count);
+  for (size_t i = 0; i < count; ++i) {
+    const float d = x[i] - mean;
+    squares.v[i % kLanes] = std::fmaf(d, d, squares.v[i % kLanes]);
+  }
+  const float scale = 1.0f / std::sqrt(fold(squares) / static_cast<float>(count) + eps);
+  for (size_t i = 0; i < count; ++i) y[i] = std::fmaf((x[i] - mean) * scale, weight[i], bias[i]);
+}
+
+void gelu_erf(float* x, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    const float u = std::fabs(x[i]) * 0.707106781f;
+    const float t = 1.0f / std::fmaf(kErfcStep, u, 1.0f);
+    float q = kErfc[0];
+    for (size_t j = 1; j < std::size(kErfc); ++j) q = std::fmaf(q, t, kErfc[j]);
+    const float h = 0.5f * (exp_of(0.0f - u * u) * (t * q));
+    x[i] = x[i] * ((x[i] >= 0 ? 1.0f - 2.0f * h : 0.0f) + h);
+  }
+}
+
+void dot_codes(const int8_t* codes, size_t rows, size_t K, const int16_t* query, int32_t* out) {
+  for (size_t r = 0; r < rows; ++r) {
+    out[r] = 0;
+    for (size_t k = 0; k < K; ++k) out[r] += codes[r * K + k] * query[k];
+  }
+}
+
 void rope(float* x, const float* c, const float* s, size_t n_heads, size_t head_dim, size_t rotary,
           bool halves) {
   for (size_t h = 0; h < n_heads; ++h) {
@@ -628,8 +660,11 @@ constexpr Table kRefTable = {
     .quantize32 = quantize32,
     .quantize256 = quantize256,
     .rmsnorm = rmsnorm,
+    .layernorm = layernorm,
     .silu_mul = silu_mul,
+    .gelu_erf = gelu_erf,
     .rope = rope,
+    .dot_codes = dot_codes,
     .probes = {.fp32 = probe_fp32, .int8 = probe_int8, .read = probe_read},
 };
 

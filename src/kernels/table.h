@@ -236,18 +236,45 @@ struct Table {
 
   // y = x * (1 / sqrt(fold(lanes of x * x) / count + eps)) * weight
   void (*rmsnorm)(float* y, const float* x, const float* weight, size_t count, float eps);
+  // y = fma((x - mean) * (1 / sqrt(variance + eps)), weight, bias), with mean = fold(lanes of x) /
+  // count and variance = fold(lanes of fma(x - mean, x - mean, lane)) / count. y may be x.
+  void (*layernorm)(float* y, const float* x, const float* weight, const float* bias, size_t count,
+                    float eps);
   // gate = gate / (1 + exp(-gate)) * up, in place
   void (*silu_mul)(float* gate, const float* up, size_t count);
+  // x = x * ((x >= 0 ? 1 - 2 h : 0) + h) in place: GELU by the error function, as BERT has it, with
+  // u = |x| * sqrt(1/2), t = 1 / fma(kErfcStep, u, 1) and h = 0.5 * (exp(-(u * u)) * (t * Q(t))),
+  // Q by Horner's rule of fma over kErfc; h is erfc(u) / 2.
+  void (*gelu_erf)(float* x, size_t count);
   // Rotates the first `rotary` of head_dim floats of each of n_heads heads, in place: with c and s
   // of length rotary / 2, y = fma(x, c, partner * (-s)) for the first and fma(x, c, partner * s)
   // for the second of a pair. Pairs are (2i, 2i + 1), or (i, i + rotary / 2) when `halves`.
   void (*rope)(float* x, const float* c, const float* s, size_t n_heads, size_t head_dim,
                size_t rotary, bool halves);
 
+  // out[r] = the exact integer dot product of codes [rows,K] row r with the query [K]. K is a
+  // multiple of kCodeBlock, query numbers are at most max_query(K) in size: no sum leaves int32.
+  // Rows lie without gaps; memory past the last one is not read, but may be asked for ahead.
+  void (*dot_codes)(const int8_t* codes, size_t rows, size_t K, const int16_t* query, int32_t* out);
+
   Probes probes;
 };
 
 inline constexpr float kTinyBlock = 1e-30f;
+
+// GELU: erfc(u) = exp(-u^2) t Q(t) with t = 1 / (1 + kErfcStep u), the form of Hastings (1955). Q
+// is fitted to u in [0, 9.4], beyond which exp is 0: relative error 6e-8. Highest power first.
+inline constexpr float kErfcStep = 0.4f;
+inline constexpr float kErfc[] = {
+    0.040054213f, -0.13441797f, 0.07162895f, 0.1023089f, 0.0696897f,
+    0.19775535f,  0.2007508f,   0.22660562f, 0.22562449f};
+
+// Code vectors: int8 codes against a query of up to 13 bits.
+inline constexpr size_t kCodeBlock = 32, kMostCodes = 4096;
+constexpr int max_query(size_t K) {
+  const size_t most = 0x7fffffff / (127 * (K < kCodeBlock ? kCodeBlock : K));
+  return most < 4095 ? static_cast<int>(most) : 4095;
+}
 
 // The scalar definitions: the portable ones, and, for tests to compare with, the native ones of AMX
 // (bfloat16 tiles) and of AVX-512 (attention by bfloat16 dot products).

@@ -25,6 +25,17 @@ void rmsnorm(Ctx& ctx, const Matrix& y, const Matrix& x, const float* weight, fl
            [&](size_t m) { ctx.kernels.rmsnorm(y.row(m), x.row(m), weight, x.cols, eps); });
 }
 
+void layernorm(Ctx& ctx, const Matrix& y, const Matrix& x, const float* weight, const float* bias,
+               float eps) {
+  HOB_CHECK(y.rows == x.rows && y.cols == x.cols);
+  for_rows(ctx, x.rows, x.cols,
+           [&](size_t m) { ctx.kernels.layernorm(y.row(m), x.row(m), weight, bias, x.cols, eps); });
+}
+
+void gelu_erf(Ctx& ctx, const Matrix& x) {
+  for_rows(ctx, x.rows, x.cols, [&](size_t m) { ctx.kernels.gelu_erf(x.row(m), x.cols); });
+}
+
 void silu_mul(Ctx& ctx, const Matrix& gate, const Matrix& up) {
   HOB_CHECK(gate.rows == up.rows && gate.cols == up.cols);
   for_rows(ctx, gate.rows, gate.cols,

@@ -1,4 +1,4 @@
-// Operations row by row: norm, activation, embedding.
+// Operations row by row: norms, activation, embedding.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +11,13 @@ namespace hob::ops {
 
 // y = RMSNorm(x) * weight. x, y [M,D]; weight [D] floats. (Zhang & Sennrich 2019)
 void rmsnorm(Ctx& ctx, const Matrix& y, const Matrix& x, const float* weight, float eps);
+
+// y = LayerNorm(x) * weight + bias. weight, bias [D] floats. (Ba et al. 2016) y may be x.
+void layernorm(Ctx& ctx, const Matrix& y, const Matrix& x, const float* weight, const float* bias,
+               float eps);
+
+// x = GELU(x), in place, by the error function. (Hendrycks & Gimpel 2016)
+void gelu_erf(Ctx& ctx, const Matrix& x);
 
 // gate = SiLU(gate) * up, both [M,F]: the gated unit of SwiGLU (Shazeer 2020).
 void silu_mul(Ctx& ctx, const Matrix& gate, const Matrix& up);

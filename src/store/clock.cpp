@@ -19,15 +19,15 @@ int64_t unix_milliseconds() {
   return duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count();
 }
 
-std::string utc_now() {
+std::string utc_now(char separator) {
   using namespace std::chrono;
   const auto micros =
       duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
   const std::time_t seconds = static_cast<std::time_t>(micros / 1'000'000);
   std::tm utc{};
   gmtime_r(&seconds, &utc);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:06}+00:00", utc.tm_year + 1900,
-                     utc.tm_mon + 1, utc.tm_mday, utc.tm_hour, utc.tm_min, utc.tm_sec,
+  return fmt::format("{:04}-{:02}-{:02}{}{:02}:{:02}:{:02}.{:06}+00:00", utc.tm_year + 1900,
+                     utc.tm_mon + 1, utc.tm_mday, separator, utc.tm_hour, utc.tm_min, utc.tm_sec,
                      micros % 1'000'000);
 }
 
@@ -44,7 +44,8 @@ std::string UlidSource::next() {
   unsigned __int128 bits = static_cast<unsigned __int128>(milliseconds_) << 80 |
                            static_cast<unsigned __int128>(high_) << 64 | low_;
   std::string text(kUlidLength, '0');
-  for (size_t i = text.size(); i-- > 0; bits >>= 5) text[i] = kBase32[static_cast<size_t>(bits & 31)];
+  for (size_t i = text.size(); i-- > 0; bits >>= 5)
+    text[i] = kBase32[static_cast<size_t>(bits & 31)];
   return text;
 }
 

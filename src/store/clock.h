@@ -7,13 +7,14 @@
 
 namespace hob::store {
 
-// Now, in UTC, as llm writes it: "2026-08-04T17:05:12.345678+00:00".
-std::string utc_now();
+// Now, in UTC, as llm writes it: "2026-08-04T17:05:12.345678+00:00"; in some columns with ' ' for
+// 'T'.
+std::string utc_now(char separator = 'T');
 // Milliseconds since 1970.
 int64_t unix_milliseconds();
 
-// Makes ULIDs in lower case: 48 bits of milliseconds, 80 random bits, in Crockford's base 32. Those of
-// one source ascend strictly, also within a millisecond. Thread-safe.
+// Makes ULIDs in lower case: 48 bits of milliseconds, 80 random bits, in Crockford's base 32. Those
+// of one source ascend strictly, also within a millisecond. Thread-safe.
 class UlidSource {
  public:
   std::string next();

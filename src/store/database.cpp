@@ -74,7 +74,8 @@ std::unique_ptr<SQLite::Database> connect_reader(const std::string& path, int ti
   return connect(uri_of(path, "?immutable=1"), SQLite::OPEN_READONLY | SQLite::OPEN_URI, timeout);
 }
 
-std::unique_ptr<SQLite::Database> connect_writer(const std::string& path, bool create, int timeout) {
+std::unique_ptr<SQLite::Database> connect_writer(const std::string& path, bool create,
+                                                 int timeout) {
   return connect(path, SQLite::OPEN_READWRITE | (create ? SQLite::OPEN_CREATE : 0), timeout);
 }
 
@@ -142,6 +143,7 @@ Result<Database> Database::open(const std::string& path, Access access,
 Result<Database> Database::memory(std::span<const Migration> migrations) {
   try {
     Database db("memory", connect(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 0));
+    db.in_memory_ = true;
     HOB_TRY_VOID(db.migrate(migrations));
     return db;
   } catch (const SQLite::Exception& error) {

@@ -1,5 +1,5 @@
 // A SQLite file, opened the way all of hob's databases are: write-ahead log, a busy timeout,
-// foreign keys as declared, migrations applied. What goes wrong is a Result that names the file; no
+// migrations applied. What goes wrong is a Result that names the file; no
 // exception of SQLite's leaves read() and write().
 //
 //   HOB_TRY(auto db, Database::open(path, Access::kCreate, log_migrations()));
@@ -80,6 +80,7 @@ class Database {
 
   Result<bool> has_table(std::string_view name);  // table or view
   const std::string& path() const { return path_; }
+  bool in_memory() const { return in_memory_; }
   // What an exception of SQLite's means: "PATH: the database is locked by another program".
   Error error_of(const SQLite::Exception& error) const;
 
@@ -91,6 +92,7 @@ class Database {
 
   std::string path_;
   std::unique_ptr<SQLite::Database> sql_;
+  bool in_memory_ = false;
 };
 
 }  // namespace hob::store

@@ -8,7 +8,8 @@ namespace {
 // llm's tables up to version 0.31; it still reads them, and so does hob.
 constexpr const char* kResponseTables = R"sql(
 create table if not exists conversations (id text primary key, name text, model text);
-create table if not exists attachments (id text primary key, type text, path text, url text, content blob);
+create table if not exists attachments (
+  id text primary key, type text, path text, url text, content blob);
 create table if not exists schemas (id text primary key, content text);
 create table if not exists responses (
   id text primary key, model text, prompt text, system text, prompt_json text, options_json text,
@@ -127,7 +128,8 @@ order by node.path;
 
 // What hob knows of a turn beyond llm's columns.
 constexpr const char* kTurnRecords = R"sql(
-create table renderings (hash text primary key, base_hash text references renderings(hash), tail text);
+create table renderings (
+  hash text primary key, base_hash text references renderings(hash), tail text);
 create table turn_records (
   turn_id text primary key references turns(id),
   state text not null check (state in ('running', 'done', 'stopped', 'failed')),
@@ -205,7 +207,8 @@ void add_missing_column(SQLite::Database& sql, const std::string& table, const s
   SQLite::Statement found(sql, "select 1 from pragma_table_info(?) where name = ?");
   found.bind(1, table);
   found.bind(2, column);
-  if (!found.executeStep()) sql.exec(fmt::format("alter table {} add column {} {}", table, column, type));
+  if (found.executeStep()) return;
+  sql.exec(fmt::format("alter table {} add column {} {}", table, column, type));
 }
 
 void create_llm_tables(SQLite::Database& sql) {
@@ -235,7 +238,7 @@ void create_llm_tables(SQLite::Database& sql) {
   for (const char* name : kLlmMigrations) {
     SQLite::Statement row(sql, "insert or ignore into _llm_migrations values (?, ?)");
     row.bind(1, name);
-    row.bind(2, utc_now());
+    row.bind(2, utc_now(' '));
     row.exec();
   }
 }

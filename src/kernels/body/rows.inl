@@ -90,6 +90,48 @@ inline void rmsnorm(float* y, const float* x, const float* weight, size_t count,
   }
 }
 
+inline void layernorm(float* y, const float* x, const float* weight, const float* bias,
+                      size_t count, float eps) {
+  const size_t whole = count / kLanes * kLanes, rest = count - whole;
+  Floats sums = splat(0.0f);
+  for (size_t i = 0; i < whole; i += kLanes) sums = sums + load(x + i);
+  if (rest > 0) sums = sums + load_first(x + whole, rest);
+  const float mean = fold(sums) / static_cast<float>(count);
+  float means[kLanes];
+  store(means, splat(mean));
+  Floats squares = splat(0.0f);
+  const auto add_square = [&](Floats d) { squares = fma(d, d, squares); };
+  for (size_t i = 0; i < whole; i += kLanes) add_square(load(x + i) - splat(mean));
+  if (rest > 0) add_square(load_first(x + whole, rest) - load_first(means, rest));
+  const float variance = fold(squares) / static_cast<float>(count);
+  const Floats scale = splat(1.0f / __builtin_sqrtf(variance + eps));
+  for (size_t i = 0; i < whole; i += kLanes)
+    store(y + i, fma((load(x + i) - splat(mean)) * scale, load(weight + i), load(bias + i)));
+  if (rest > 0) {
+    const Floats d = load_first(x + whole, rest) - splat(mean);
+    const Floats scaled = fma(d * scale, load_first(weight + whole, rest),
+                              load_first(bias + whole, rest));
+    store_first(y + whole, scaled, rest);
+  }
+}
+
+inline Floats gelu(Floats x) {
+  const Floats u = bits_to_float(magnitude_bits(x)) * splat(0.707106781f);
+  const Floats t = splat(1.0f) / fma(splat(kErfcStep), u, splat(1.0f));
+  Floats q = splat(kErfc[0]);
+#pragma GCC unroll 16
+  for (size_t j = 1; j < sizeof kErfc / sizeof *kErfc; ++j) q = fma(q, t, splat(kErfc[j]));
+  const Floats h = splat(0.5f) * (exp(splat(0.0f) - u * u) * (t * q));
+  const Floats upper = zero_below(splat(1.0f) - splat(2.0f) * h, x, splat(0.0f));
+  return x * (upper + h);
+}
+
+inline void gelu_erf(float* x, size_t count) {
+  size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) store(x + i, gelu(load(x + i)));
+  if (i < count) store_first(x + i, gelu(load_first(x + i, count - i)), count - i);
+}
+
 inline Floats silu(Floats x) { return x / (splat(1.0f) + exp(splat(0.0f) - x)); }
 
 inline void silu_mul(float* gate, const float* up, size_t count) {

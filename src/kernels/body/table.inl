@@ -26,8 +26,11 @@ constexpr Table make_table(const char* name, uint32_t needs) {
   table.quantize32 = quantize32;
   table.quantize256 = quantize256;
   table.rmsnorm = rmsnorm;
+  table.layernorm = layernorm;
   table.silu_mul = silu_mul;
+  table.gelu_erf = gelu_erf;
   table.rope = rope;
+  table.dot_codes = dot_codes;
   table.probes = HOB_PROBES;
   return table;
 }

@@ -22,6 +22,7 @@ using namespace hob::kernels;
 #include "kernels/body/gemm_int.inl"
 #include "kernels/body/gemm_float.inl"
 #include "kernels/body/rows.inl"
+#include "kernels/body/codes.inl"
 #include "kernels/body/attend.inl"
 #include "kernels/body/probe.inl"
 #define HOB_GEMM_INT gemm_int

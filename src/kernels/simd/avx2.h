@@ -318,6 +318,24 @@ inline void store_part(float* p, LanePart part) {
   _mm256_storeu_ps(p + 8 * P, part.v);
 }
 
+// 32 numbers of a query, and acc += their products with 32 codes, summed in pairs.
+struct Codes {
+  __m256i lo, hi;
+};
+inline Codes load_query(const int16_t* p) {
+  const auto at = [&](int i) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + i));
+  };
+  return {at(0), at(16)};
+}
+inline Ints dot_block(Ints acc, const int8_t* codes, Codes q) {
+  const auto at = [&](int i) {
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes + i)));
+  };
+  return {_mm256_add_epi32(acc.lo, _mm256_madd_epi16(at(0), q.lo)),
+          _mm256_add_epi32(acc.hi, _mm256_madd_epi16(at(16), q.hi))};
+}
+
 constexpr int kSumTile = 4;                  // products: sums that stay close to registers,
 constexpr size_t kRowGroups = 1;             // of so many groups of rows where tokens are many
 constexpr int kFloatTokens = 3;              // tokens by 4 rows of float weights

@@ -119,6 +119,16 @@ inline Ints dot_shorts(Ints acc, Ints w, const int16_t* x) {
   return {_mm512_dpwssd_epi32(acc.v, w.v, _mm512_set1_epi32(two))};
 }
 
+// 32 numbers of a query, and acc += their products with 32 codes, summed in pairs.
+struct Codes {
+  __m512i v;
+};
+inline Codes load_query(const int16_t* p) { return {_mm512_loadu_si512(p)}; }
+inline Ints dot_block(Ints acc, const int8_t* codes, Codes q) {
+  const __m256i bytes = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes));
+  return {_mm512_dpwssd_epi32(acc.v, _mm512_cvtepi8_epi16(bytes), q.v)};
+}
+
 constexpr bool kSumsInShorts = false;  // the byte product sums in 32 bits at no cost
 
 // Lane r of out[i] is dword i of the 16 bytes at p + r * stride.

@@ -1,0 +1,71 @@
+#include "chat/model_hash.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <optional>
+
+#include "hub/digest.h"
+#include "os/file.h"
+
+namespace hob::chat {
+namespace {
+
+constexpr size_t kSha256Digits = 64;
+
+// What tells one state of a file from another.
+struct FileState {
+  std::string path;
+  int64_t size = 0, modified_ns = 0;
+};
+
+Result<FileState> state_of(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0)
+    return fail(ErrorKind::kIo, "{}: cannot read: {}", path, std::strerror(errno));
+  constexpr int64_t kNanoseconds = 1'000'000'000;
+  return FileState{std::filesystem::absolute(path).string(), info.st_size,
+                   info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec};
+}
+
+Result<std::optional<std::string>> remembered(const FileState& state, store::Database& database) {
+  return database.read([&](SQLite::Database& sql) -> Result<std::optional<std::string>> {
+    SQLite::Statement row(
+        sql, "select hash from model_files where path = ? and size = ? and modified_ns = ?");
+    row.bind(1, state.path);
+    row.bind(2, state.size);
+    row.bind(3, state.modified_ns);
+    if (!row.executeStep()) return std::nullopt;
+    return row.getColumn(0).getString();
+  });
+}
+
+}  // namespace
+
+Result<std::string> file_sha256(const std::string& path) {
+  HOB_TRY(const auto file, os::MappedFile::open(path));
+  hub::Digest digest(std::string(kSha256Digits, '0'), file.bytes().size());
+  digest.update({reinterpret_cast<const char*>(file.bytes().data()), file.bytes().size()});
+  return digest.finish();
+}
+
+Result<std::string> model_hash(const std::string& path, store::Database& database) {
+  HOB_TRY(const FileState state, state_of(path));
+  HOB_TRY(const auto known, remembered(state, database));
+  if (known) return *known;
+  HOB_TRY(std::string hash, file_sha256(path));
+  HOB_TRY_VOID(database.write([&](SQLite::Database& sql) -> Result<> {
+    SQLite::Statement row(sql, "insert or replace into model_files values (?, ?, ?, ?)");
+    row.bind(1, state.path);
+    row.bind(2, state.size);
+    row.bind(3, state.modified_ns);
+    row.bind(4, hash);
+    row.exec();
+    return {};
+  }));
+  return hash;
+}
+
+}  // namespace hob::chat

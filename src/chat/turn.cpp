@@ -1,0 +1,142 @@
+#include "chat/turn.h"
+
+#include <unistd.h>
+
+#include <chrono>
+
+#include "chat/build_name.h"
+#include "chat/model_hash.h"
+
+namespace hob::chat {
+namespace {
+
+using nlohmann::ordered_json;
+using Clock = std::chrono::steady_clock;
+
+// What is known before the call, on top of what the model says of it.
+store::TurnRecord with_origin(store::TurnRecord record, const Model& model,
+                              const TurnRequest& request) {
+  record.source = request.source;
+  record.provider = model.info().provider;
+  record.model_file = model.info().file;
+  record.build = build_name();
+  record.pid = ::getpid();
+  return record;
+}
+
+store::TurnStart start_of(const Model& model, const TurnRequest& request) {
+  store::TurnStart start;
+  start.thread_id = request.thread_id;
+  start.thread_title = request.title;
+  start.parent = request.parent;
+  const auto& messages = request.model.messages;
+  start.messages.assign(messages.begin() + static_cast<std::ptrdiff_t>(request.stored_messages),
+                        messages.end());
+  start.model = model.info().id;
+  start.options = request.model.options;
+  start.schema = request.schema;
+  start.prompt_fragments = request.prompt_fragments;
+  start.system_fragments = request.system_fragments;
+  start.tags = request.tags;
+  start.record = with_origin({}, model, request);
+  return start;
+}
+
+// What the model has said, also where it then fails.
+struct Said {
+  std::string text, reasoning;
+};
+
+store::TurnEnd end_of(const ModelReply& reply, int64_t duration_ms) {
+  store::TurnEnd end;
+  end.state = reply.stopped ? store::TurnState::kStopped : store::TurnState::kDone;
+  end.messages = reply_messages(reply.text, reply.reasoning);
+  end.resolved_model = reply.resolved_model;
+  end.input_tokens = reply.input_tokens;
+  end.output_tokens = reply.output_tokens;
+  end.token_details = reply.token_details;
+  end.duration_ms = duration_ms;
+  return end;
+}
+
+store::TurnEnd failed(const Said& said, const Error& error, int64_t duration_ms) {
+  store::TurnEnd end;
+  const bool stopped = error.kind == ErrorKind::kCancelled;
+  end.state = stopped ? store::TurnState::kStopped : store::TurnState::kFailed;
+  if (!stopped) end.error = error.message;
+  end.messages = reply_messages(said.text, said.reasoning);
+  end.duration_ms = duration_ms;
+  return end;
+}
+
+// A recorded turn, or why there is none.
+class Recording {
+ public:
+  Recording(store::Ledger* ledger, const Model& model, const TurnRequest& request)
+      : ledger_(ledger) {
+    if (!ledger_) return;
+    auto begun = ledger_->begin(start_of(model, request));
+    begun ? void(turn_ = *std::move(begun)) : void(error_ = std::move(begun.error()));
+  }
+
+  void finish(store::TurnEnd end) {
+    if (!turn_) return;
+    if (!end.record.model_file.empty() && !ledger_->database().in_memory())
+      end.record.model_hash = model_hash(end.record.model_file, ledger_->database()).value_or("");
+    auto tip = ledger_->finish(*turn_, end);
+    tip ? void(tip_ = *std::move(tip)) : void(error_ = std::move(tip.error()));
+  }
+
+  void describe(TurnResult& result) const {
+    if (turn_) result.turn_id = turn_->turn_id, result.thread_id = turn_->thread_id;
+    result.tip = tip_;
+    if (error_) result.recorded = tl::unexpected<Error>(*error_);
+  }
+
+ private:
+  store::Ledger* ledger_;
+  std::optional<store::StartedTurn> turn_;
+  std::string tip_;
+  std::optional<Error> error_;
+};
+
+}  // namespace
+
+std::vector<store::Message> reply_messages(const std::string& text, const std::string& reasoning) {
+  store::Message message{.role = "assistant"};
+  if (!reasoning.empty())
+    message.parts.push_back({.kind = store::PartKind::kReasoning, .text = reasoning});
+  if (!text.empty()) message.parts.push_back({.text = text});
+  if (message.parts.empty()) return {};
+  return {message};
+}
+
+Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnRequest& request,
+                            const OnText& on_text) {
+  Recording recording(ledger, model, request);
+  Said said;
+  const auto listen = [&](Stream stream, std::string_view text) {
+    (stream == Stream::kText ? said.text : said.reasoning) += text;
+    if (on_text) on_text(stream, text);
+  };
+  const auto begun = Clock::now();
+  auto reply = model.reply(request.model, listen);
+  const int64_t duration =
+      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun).count();
+  store::TurnEnd end = reply ? end_of(*reply, duration) : failed(said, reply.error(), duration);
+  end.record = with_origin(reply ? reply->record : store::TurnRecord(), model, request);
+  if (reply) end.record.finish = reply->finish;
+  recording.finish(std::move(end));
+  if (!reply) return tl::unexpected<Error>(std::move(reply.error()));
+  TurnResult result{.reply = *std::move(reply), .duration_ms = duration};
+  const auto& messages = request.model.messages;
+  if (!messages.empty() && messages.back().role == "user") {
+    result.asked.message = messages.back();
+    result.asked.prompt = messages.back().text();
+  }
+  result.asked.system = request.model.system;
+  recording.describe(result);
+  return result;
+}
+
+}  // namespace hob::chat

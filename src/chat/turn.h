@@ -1,0 +1,55 @@
+// One turn of a conversation, from the question to the ledger: whoever asks a model goes through
+// run_turn(), so that every reply is recorded alike, or none is.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "chat/model.h"
+#include "store/ledger.h"
+
+namespace hob::chat {
+
+struct TurnRequest {
+  ModelRequest model;
+  std::string source;     // of turn_records: "prompt", "chat", "batch"
+  std::string thread_id;  // empty: a new thread
+  // How many of the messages the ledger has, and the hash of the last of them.
+  size_t stored_messages = 0;
+  std::string parent;
+  std::string title;  // what a new thread is called after
+  std::optional<nlohmann::ordered_json> schema;
+  std::vector<store::FragmentText> prompt_fragments, system_fragments;
+  std::vector<std::string> tags;
+};
+
+// What was asked, for whoever shows it.
+struct Asked {
+  std::string prompt, system;  // texts of the last message and of this turn's system prompt
+  store::Message message;
+};
+
+struct TurnResult {
+  ModelReply reply;
+  Asked asked;
+  int64_t duration_ms = 0;
+  // Empty where nothing is recorded.
+  std::string turn_id, thread_id;
+  std::string tip;  // hash of the reply's message: the next turn's parent
+  // Why the ledger lacks the turn or its end, though it was to be recorded. The reply is here all
+  // the same.
+  Result<> recorded;
+};
+
+// Asks the model; `ledger` null: nothing is written. The turn is in the ledger before the model is
+// called. An error is the model's; what it said before is in the ledger as a failed turn.
+Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnRequest& request,
+                            const OnText& on_text);
+
+// The message that a reply becomes: reasoning, then text. None where nothing was said.
+std::vector<store::Message> reply_messages(const std::string& text, const std::string& reasoning);
+
+}  // namespace hob::chat

@@ -1,0 +1,203 @@
+#include "chat/turn.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "chat/replay.h"
+#include "tests/support/tiny_model.h"
+
+namespace hob::chat {
+namespace {
+
+using nlohmann::ordered_json;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+store::Ledger fresh() {
+  auto ledger = store::Ledger::memory();
+  EXPECT_TRUE(ledger) << ledger.error().message;
+  return *std::move(ledger);
+}
+
+TurnRequest asking(const std::string& prompt) {
+  TurnRequest request{.source = "prompt", .title = prompt};
+  request.model.messages = {store::Message::of_text("user", prompt)};
+  return request;
+}
+
+std::unique_ptr<Model> tiny() {
+  auto model = open_local_model(test::write_tiny_model(), "tiny", {.threads = 1, .context = 256});
+  EXPECT_TRUE(model) << model.error().message;
+  return *std::move(model);
+}
+
+// A model that says a part and then breaks.
+class BrokenModel : public Model {
+ public:
+  BrokenModel() { info_.id = "broken"; }
+  const ModelInfo& info() const override { return info_; }
+  Result<ordered_json> check_options(const OptionTexts&) const override {
+    return ordered_json::object();
+  }
+  Result<std::optional<size_t>> count_tokens(const ModelRequest&) override { return std::nullopt; }
+  Result<ModelReply> reply(const ModelRequest&, const OnText& on_text) override {
+    on_text(Stream::kText, "half a ");
+    return fail(ErrorKind::kIo, "the line broke");
+  }
+
+ private:
+  ModelInfo info_;
+};
+
+TEST(EchoModel, AnswersWithItsRequest) {
+  auto model = echo_model();
+  ModelRequest request;
+  request.messages = {store::Message::of_text("user", "hello")};
+  request.system = "be brief";
+  request.options = *model->check_options({{"example_bool", "yes"}});
+  std::string shown;
+  const auto reply = model->reply(request, [&](Stream, std::string_view text) { shown += text; });
+  ASSERT_TRUE(reply);
+  EXPECT_EQ(reply->text, shown);
+  EXPECT_EQ(reply->text,
+            "{\n  \"prompt\": \"hello\",\n  \"system\": \"be brief\",\n  \"attachments\": [],\n"
+            "  \"stream\": true,\n  \"previous\": [],\n"
+            "  \"options\": {\n    \"example_bool\": true\n  }\n}");
+  EXPECT_EQ(reply->input_tokens, 3);
+  EXPECT_EQ(reply->output_tokens, 18);
+}
+
+TEST(EchoModel, APromptMaySayWhatToAnswer) {
+  auto model = echo_model();
+  const auto answer = [&](const std::string& prompt) {
+    ModelRequest request;
+    request.messages = {store::Message::of_text("user", prompt)};
+    return model->reply(request, nullptr)->text;
+  };
+  EXPECT_EQ(answer("{\"raw\": \"just this\"}"), "just this");
+  EXPECT_THAT(answer("{\"prompt\": \"another\"}"), HasSubstr("\"prompt\": \"another\""));
+  EXPECT_THAT(answer("{no JSON"), HasSubstr("\"prompt\": \"{no JSON\""));
+  EXPECT_FALSE(model->check_options({{"nope", "1"}}));
+  EXPECT_FALSE(model->check_options({{"thinking", "maybe"}}));
+}
+
+TEST(Attachments, AreCheckedByType) {
+  store::Message message{.role = "user"};
+  message.parts.push_back({.kind = store::PartKind::kAttachment,
+                           .attachment = store::Attachment{.type = "audio/wav", .content = "x"}});
+  const auto refused = check_attachments(echo_model()->info(), message);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message,
+            "This model does not support attachments of type 'audio/wav', only image/png, "
+            "image/jpeg, image/gif");
+  EXPECT_FALSE(check_attachments(tiny()->info(), message));
+  message.parts[0].attachment->type = "image/png";
+  EXPECT_TRUE(check_attachments(echo_model()->info(), message));
+}
+
+TEST(RunTurn, RecordsOrWritesNothing) {
+  auto ledger = fresh();
+  auto model = echo_model();
+  const auto recorded = run_turn(*model, &ledger, asking("hello"), nullptr);
+  ASSERT_TRUE(recorded && recorded->recorded);
+  EXPECT_FALSE(recorded->turn_id.empty());
+  EXPECT_EQ(ledger.record(recorded->turn_id)->state, "done");
+  const auto silent = run_turn(*model, nullptr, asking("hello"), nullptr);
+  ASSERT_TRUE(silent);
+  EXPECT_TRUE(silent->turn_id.empty());
+}
+
+TEST(RunTurn, KeepsWhatAFailingModelSaid) {
+  auto ledger = fresh();
+  BrokenModel model;
+  const auto failed = run_turn(model, &ledger, asking("hello"), nullptr);
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().message, "the line broke");
+  const auto thread = ledger.newest_thread();
+  ASSERT_TRUE(thread && *thread);
+  EXPECT_TRUE((*thread)->messages.empty());
+  const auto row = ledger.database().read([](SQLite::Database& sql) -> Result<std::string> {
+    return sql.execAndGet("select state || ': ' || error || ': ' || response from turn_records"
+                          " join turn_search using (turn_id)").getString();
+  });
+  EXPECT_EQ(row, "failed: the line broke: half a ");
+}
+
+TEST(RunTurn, RecordsAllThatAReplyDependsOn) {
+  auto ledger = fresh();
+  auto model = tiny();
+  TurnRequest request = asking("hello");
+  request.model.options =
+      *model->check_options({{"max_tokens", "6"}, {"seed", "7"}, {"temperature", "0.9"}});
+  EXPECT_EQ(request.model.options.dump(), R"({"max_tokens":6,"seed":7,"temperature":0.9})");
+  const auto result = run_turn(*model, &ledger, request, nullptr);
+  ASSERT_TRUE(result) << result.error().message;
+  const auto record = ledger.record(result->turn_id);
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->seed, 7u);
+  EXPECT_EQ(record->max_tokens, 6);
+  EXPECT_EQ(record->sampler["temperature"], 0.9);
+  EXPECT_EQ(record->context, 256);
+  EXPECT_EQ(record->numerics, "portable");
+  EXPECT_EQ(record->output_ids->size(), result->reply.local->tokens.size());
+  EXPECT_THAT(*record->rendered_prompt, HasSubstr("hello"));
+  EXPECT_FALSE(record->build.empty());
+  const auto count = model->count_tokens(request.model);
+  ASSERT_TRUE(count && *count);
+  EXPECT_EQ(static_cast<int64_t>(**count), result->reply.input_tokens);
+}
+
+TEST(Options, OfAnEngineModelAreChecked) {
+  auto model = tiny();
+  EXPECT_FALSE(model->check_options({{"temperature", "hot"}}));
+  EXPECT_FALSE(model->check_options({{"nope", "1"}}));
+  EXPECT_FALSE(model->check_options({{"max_tokens", "-1"}}));
+  EXPECT_EQ(model->check_options({{"stop", "a"}, {"stop", "b"}})->dump(), R"({"stop":["a","b"]})");
+}
+
+TEST(Replay, IsIdenticalForAnyThreadsAndTellsWhatDiffers) {
+  auto ledger = fresh();
+  auto model = tiny();
+  std::vector<std::string> turns;
+  std::string parent, thread;
+  std::vector<store::Message> history;
+  for (int i = 0; i < 3; ++i) {  // a conversation, so that prompts share prefixes
+    TurnRequest request = asking("word " + std::to_string(i));
+    request.model.options = *model->check_options({{"max_tokens", "8"}});
+    request.model.messages.insert(request.model.messages.begin(), history.begin(), history.end());
+    request.thread_id = thread, request.parent = parent, request.stored_messages = history.size();
+    const auto result = run_turn(*model, &ledger, request, nullptr);
+    ASSERT_TRUE(result && result->recorded);
+    turns.push_back(result->turn_id);
+    history = request.model.messages;
+    for (const auto& message : reply_messages(result->reply.text, "")) history.push_back(message);
+    thread = result->thread_id, parent = result->tip;
+  }
+  for (const int threads : {1, 2}) {
+    Replayer replayer(ModelStore(std::vector<std::string>{}), threads);
+    for (const auto& turn : turns) {
+      const auto replay = replayer.replay(ledger, turn);
+      ASSERT_TRUE(replay) << replay.error().message;
+      EXPECT_TRUE(replay->identical());
+    }
+  }
+  ASSERT_TRUE(ledger.database().write([](SQLite::Database& sql) -> Result<> {
+    sql.exec("update turn_records set output_ids = '[1,2,3]', isa = 'abacus'");
+    return {};
+  }));
+  Replayer replayer(ModelStore(std::vector<std::string>{}), 1);
+  const auto replay = replayer.replay(ledger, turns[0]);
+  ASSERT_TRUE(replay) << replay.error().message;
+  EXPECT_FALSE(replay->identical());
+  ASSERT_TRUE(replay->divergence);
+  EXPECT_EQ(replay->divergence->index, 0u);
+  EXPECT_EQ(replay->divergence->recorded.token, 1);
+  EXPECT_LT(replay->divergence->recorded.logprob, 0);
+  ASSERT_EQ(replay->differences.size(), 1u);
+  EXPECT_EQ(replay->differences[0].what, "instruction set");
+}
+
+}  // namespace
+}  // namespace hob::chat

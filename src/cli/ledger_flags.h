@@ -1,0 +1,43 @@
+// Which ledger a command reads, and how what is in it gets to the terminal.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "cli/io.h"
+#include "store/database.h"
+
+namespace hob::cli {
+
+// -d FILE, and its old name -p, which help does not show. Without either: logs.db.
+struct LedgerFlags {
+  std::string database;
+  void declare(CLI::App& app);
+  std::string path() const;
+  // "No log database found at ..." where there is none.
+  Result<store::Database> open_for_reading() const;
+  Result<store::Database> open_for_writing() const;
+};
+
+// --since, --until: times in UTC as logs show them, or how long ago ("90m", "36h", "7d", "2w"),
+// "today", "yesterday".
+struct PeriodFlags {
+  std::string since, until;
+  void declare(CLI::App& app);
+};
+
+// The beginning of a UTC time, "2026-08-04T17", that `text` means; kInvalid for other texts.
+Result<std::string> time_prefix(std::string_view text, int64_t now_seconds);
+
+// Existing file, in Click's words when it is none.
+CLI::Validator existing_file(std::string flags);
+
+// Logged text to standard output: as it is for programs, harmless for terminals.
+bool write_logged(Io& io, std::string_view text);
+// Asks on the terminal; kCancelled when the answer is no, or when there is nobody to ask.
+Result<> confirm(Io& io, std::string_view question);
+
+}  // namespace hob::cli

@@ -1,0 +1,37 @@
+#include "cli/not_yet.h"
+
+namespace hob::cli {
+
+void NotYetFlags::declare(CLI::App& app) {
+  constexpr const char* kHidden = "";
+  const auto list = [&](const char* name, std::vector<std::string>& values) {
+    app.add_option(name, values)
+        ->group(kHidden)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->allow_extra_args(false);
+  };
+  list("-T,--tool", tools);
+  list("--functions", functions);
+  app.add_option("--key", key)->group(kHidden);
+  app.add_option("--cl,--chain-limit", chain_limit)->group(kHidden);
+  app.add_flag("--td,--tools-debug", debug)->group(kHidden);
+  app.add_flag("--ta,--tools-approve", approve)->group(kHidden);
+  app.add_flag("--async", async)->group(kHidden);
+}
+
+Result<> NotYetFlags::check() const {
+  const auto refuse = [](const char* flag, const char* why) {
+    return fail(ErrorKind::kUnsupported, "{}: {}", flag, why);
+  };
+  constexpr const char* kNoTools = "hob's models call no tools";
+  if (!tools.empty()) return refuse("--tool", kNoTools);
+  if (!functions.empty()) return refuse("--functions", kNoTools);
+  if (!chain_limit.empty()) return refuse("--chain-limit", kNoTools);
+  if (debug) return refuse("--tools-debug", kNoTools);
+  if (approve) return refuse("--tools-approve", kNoTools);
+  if (!key.empty()) return refuse("--key", "no model here needs a key");
+  if (async) return refuse("--async", "no model here has another way to be called");
+  return {};
+}
+
+}  // namespace hob::cli

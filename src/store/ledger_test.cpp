@@ -1,0 +1,241 @@
+#include "store/ledger.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "os/file.h"
+
+namespace hob::store {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+
+Ledger fresh() {
+  auto ledger = Ledger::memory();
+  EXPECT_TRUE(ledger) << ledger.error().message;
+  return *std::move(ledger);
+}
+
+int64_t number(Ledger& ledger, const std::string& query) {
+  auto result = ledger.database().read([&](SQLite::Database& sql) -> Result<int64_t> {
+    return sql.execAndGet(query).getInt64();
+  });
+  EXPECT_TRUE(result) << query << ": " << result.error().message;
+  return result.value_or(-1);
+}
+
+std::string text(Ledger& ledger, const std::string& query) {
+  auto result = ledger.database().read([&](SQLite::Database& sql) -> Result<std::string> {
+    const auto column = sql.execAndGet(query);
+    return column.isNull() ? std::string("null") : column.getString();
+  });
+  EXPECT_TRUE(result) << query << ": " << result.error().message;
+  return result.value_or("");
+}
+
+// Turns that full text search finds.
+int64_t found(Ledger& ledger, const std::string& word) {
+  return number(ledger, "select count(*) from turn_search_fts where turn_search_fts match '" +
+                            word + "'");
+}
+
+TurnStart asking(const std::string& prompt, const std::string& thread = "",
+                 const std::string& parent = "") {
+  return {.thread_id = thread,
+          .thread_title = prompt,
+          .parent = parent,
+          .messages = {Message::of_text("user", prompt)},
+          .model = "echo",
+          .record = {.source = "prompt", .provider = "echo"}};
+}
+
+TurnEnd answering(const std::string& reply) {
+  return {.messages = {Message::of_text("assistant", reply)},
+          .input_tokens = 3,
+          .output_tokens = 5,
+          .duration_ms = 7,
+          .record = {.source = "prompt", .finish = "end", .provider = "echo"}};
+}
+
+TEST(Ledger, ATurnIsThereBeforeTheCallAndWholeAfterIt) {
+  Ledger ledger = fresh();
+  const auto turn = ledger.begin(asking("Where is the crow?"));
+  ASSERT_TRUE(turn) << turn.error().message;
+  EXPECT_EQ(text(ledger, "select state from turn_records"), "running");
+  EXPECT_EQ(text(ledger, "select name from threads"), "Where is the crow?");
+  EXPECT_EQ(number(ledger, "select tip_message_hash = parent_message_hash from turns"), 1);
+
+  const auto tip = ledger.finish(*turn, answering("On the roof"));
+  ASSERT_TRUE(tip) << tip.error().message;
+  EXPECT_EQ(text(ledger, "select state from turn_records"), "done");
+  EXPECT_EQ(text(ledger, "select output_tokens from turns"), "5");
+  EXPECT_EQ(text(ledger, "select tip_message_hash from threads"), *tip);
+  EXPECT_EQ(found(ledger, "roof"), 1);
+  EXPECT_EQ(number(ledger, "select count(*) from message_tree"), 2);
+  EXPECT_THAT(*ledger.verify(), IsEmpty());
+}
+
+TEST(Ledger, ConversationsShareWhatTheyHaveInCommon) {
+  Ledger ledger = fresh();
+  const auto one = ledger.begin(asking("a"));
+  const auto tip = ledger.finish(*one, answering("b"));
+  const auto two = ledger.begin(asking("c", one->thread_id, *tip));
+  ASSERT_TRUE(ledger.finish(*two, answering("d")));
+  EXPECT_EQ(number(ledger, "select count(*) from messages"), 4);
+  // The same history, sent anew by someone who keeps it himself.
+  TurnStart again = asking("a");
+  again.messages = {Message::of_text("user", "a"), Message::of_text("assistant", "b"),
+                    Message::of_text("user", "c")};
+  const auto three = ledger.begin(again);
+  ASSERT_TRUE(ledger.finish(*three, answering("e")));
+  EXPECT_EQ(number(ledger, "select count(*) from messages"), 5);
+  EXPECT_EQ(number(ledger, "select count(*) from threads"), 2);
+
+  const auto newest = ledger.newest_thread();
+  ASSERT_TRUE(newest && *newest);
+  EXPECT_EQ((*newest)->id, three->thread_id);
+  EXPECT_EQ((*newest)->model, "echo");
+  ASSERT_EQ((*newest)->messages.size(), 4u);
+  EXPECT_EQ((*newest)->messages[3].text(), "e");
+}
+
+TEST(Ledger, AFailedTurnIsKeptAndTheConversationGoesOnBeforeIt) {
+  Ledger ledger = fresh();
+  const auto one = ledger.begin(asking("a"));
+  const auto tip = ledger.finish(*one, answering("b"));
+  const auto two = ledger.begin(asking("c", one->thread_id, *tip));
+  TurnEnd failed = answering("half a w");
+  failed.state = TurnState::kFailed;
+  failed.error = "the roof fell in";
+  ASSERT_TRUE(ledger.finish(*two, failed));
+  const auto thread = ledger.thread(one->thread_id);
+  ASSERT_TRUE(thread);
+  EXPECT_EQ(thread->tip, *tip);
+  EXPECT_EQ(thread->messages.size(), 2u);
+  const auto record = ledger.record(two->turn_id);
+  ASSERT_TRUE(record);
+  EXPECT_EQ(record->state, "failed");
+  EXPECT_EQ(record->error, "the roof fell in");
+  EXPECT_EQ(found(ledger, "half"), 1);
+}
+
+TEST(Ledger, FragmentsAreStoredOnceAndAreNotSearched) {
+  Ledger ledger = fresh();
+  const std::string novel(1000, 'n');
+  for (const char* question : {"who", "why"}) {
+    TurnStart start = asking("");
+    start.messages = {Message::of_text("user", novel + "\n" + question)};
+    start.prompt_fragments = {{novel, "novel.txt"}};
+    const auto turn = ledger.begin(start);
+    ASSERT_TRUE(turn) << turn.error().message;
+    ASSERT_TRUE(ledger.finish(*turn, answering("because")));
+  }
+  EXPECT_EQ(number(ledger, "select count(*) from fragments"), 1);
+  EXPECT_EQ(text(ledger, "select payload from parts where text is null limit 1"),
+            R"({"text_ref": [{"fragment": 1}, {"literal": "\nwho"}]})");
+  EXPECT_EQ(text(ledger, "select prompt from turn_search limit 1"), "\nwho");
+  EXPECT_EQ(number(ledger, "select count(*) from turn_fragments where kind = 'prompt'"), 2);
+  EXPECT_THAT(*ledger.verify(), IsEmpty());
+  const auto newest = ledger.newest_thread();
+  ASSERT_TRUE(newest && *newest);
+  EXPECT_EQ((*newest)->messages[0].text(), novel + "\nwhy");
+  ASSERT_TRUE(ledger.database().write([](SQLite::Database& sql) -> Result<> {
+    sql.exec("update fragments set content = 'another'");
+    return {};
+  }));
+  EXPECT_EQ(ledger.verify()->size(), 2u);  // both questions
+}
+
+TEST(Ledger, AttachmentsAreStoredByTheirBytes) {
+  Ledger ledger = fresh();
+  TurnStart start = asking("");
+  const std::string bytes("a\0b", 3);
+  start.messages[0].parts[0].text = "look";
+  start.messages[0].parts.push_back({.kind = PartKind::kAttachment,
+                                     .attachment = Attachment{.type = "image/png",
+                                                              .content = bytes}});
+  const auto turn = ledger.begin(start);
+  ASSERT_TRUE(turn) << turn.error().message;
+  EXPECT_EQ(number(ledger, "select length(content) from attachments"), 3);
+  EXPECT_EQ(number(ledger, "select count(*) from part_attachments"), 1);
+  const auto messages = ledger.chain(turn->tip);
+  ASSERT_TRUE(messages);
+  ASSERT_TRUE(messages->at(0).parts.at(1).attachment);
+  EXPECT_EQ(messages->at(0).parts[1].attachment->content, bytes);
+  EXPECT_THAT(*ledger.verify(), IsEmpty());
+}
+
+TEST(Ledger, RecordsComeBackAsTheyWere) {
+  Ledger ledger = fresh();
+  TurnEnd end = answering("x");
+  end.record.rendered_prompt = "<|im_start|>user\nhello";
+  end.record.output_ids = {{1, 2, 300}};
+  end.record.sampler = {{"temperature", 0.8}};
+  end.record.seed = UINT64_MAX;
+  end.record.stop = {"\n", "end"};
+  end.record.cost_usd = 0.25;
+  const auto one = ledger.begin(asking("a"));
+  ASSERT_TRUE(ledger.finish(*one, end));
+  const auto two = ledger.begin(asking("b", one->thread_id));
+  end.record.rendered_prompt = "<|im_start|>user\nhello and more";
+  ASSERT_TRUE(ledger.finish(*two, end));
+  const auto record = ledger.record(two->turn_id);
+  ASSERT_TRUE(record) << record.error().message;
+  EXPECT_EQ(record->rendered_prompt, "<|im_start|>user\nhello and more");
+  EXPECT_EQ(text(ledger, "select tail from renderings where base_hash is not null"), " and more");
+  EXPECT_THAT(*record->output_ids, ElementsAre(1, 2, 300));
+  EXPECT_EQ(record->seed, UINT64_MAX);
+  EXPECT_EQ(record->sampler["temperature"], 0.8);
+  EXPECT_THAT(record->stop, ElementsAre("\n", "end"));
+  EXPECT_EQ(record->cost_usd, 0.25);
+  EXPECT_FALSE(record->energy_joules);
+}
+
+TEST(Ledger, WhatIsNotThereIsNamed) {
+  Ledger ledger = fresh();
+  const auto newest = ledger.newest_thread();
+  ASSERT_TRUE(newest);
+  EXPECT_FALSE(newest->has_value());
+  const auto missing = ledger.thread("nope");
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().message, "No conversation found with id=nope");
+  EXPECT_FALSE(ledger.record("nope"));
+}
+
+TEST(Ledger, GoesOnFromAConversationOfAnOlderLlm) {
+  Ledger ledger = fresh();
+  ASSERT_TRUE(ledger.database().write([](SQLite::Database& sql) -> Result<> {
+    sql.exec("insert into conversations values ('zz', 'old', 'm');"
+             "insert into responses (id, model, prompt, system, response, conversation_id,"
+             " datetime_utc) values ('r', 'm', 'p', 's', 'r', 'zz', '2024')");
+    return {};
+  }));
+  const auto thread = ledger.newest_thread();
+  ASSERT_TRUE(thread && *thread);
+  EXPECT_EQ((*thread)->model, "m");
+  EXPECT_EQ((*thread)->messages.size(), 3u);
+  EXPECT_EQ((*thread)->tip, "");
+}
+
+TEST(LoggingGate, FlagsStandBeforeTheSwitch) {
+  const std::string home = testing::TempDir() + "gate";
+  std::filesystem::create_directories(home);
+  ::setenv("HOB_HOME", home.c_str(), 1);
+  for (const bool off : {false, true}) {
+    std::filesystem::remove(home + "/logs-off");
+    if (off) ASSERT_TRUE(os::write_file_atomically(home + "/logs-off", ""));
+    EXPECT_EQ(LoggingGate{}.is_open(), !off);
+    EXPECT_FALSE(LoggingGate{.never = true}.is_open());
+    EXPECT_TRUE(LoggingGate{.always = true}.is_open());
+  }
+  EXPECT_FALSE((LoggingGate{.never = true, .always = true}.check()));
+  EXPECT_EQ(LoggingGate{}.path(), home + "/logs.db");
+  EXPECT_EQ(LoggingGate{.database = "x.db"}.path(), "x.db");
+  ::unsetenv("HOB_HOME");
+}
+
+}  // namespace
+}  // namespace hob::store
