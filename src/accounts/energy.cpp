@@ -18,17 +18,19 @@ using nlohmann::ordered_json;
 constexpr double kJoulesPerKwh = 3.6e6;
 constexpr double kMostWatts = 1000, kMostGrams = 5000;
 
+constexpr std::string_view kWorldSource = "life-cycle, 2023; Ember, Global Electricity Review 2024";
+
 constexpr KnownGrid kGrids[] = {
-    {"WORLD", "the world", 480},  // Ember, Global Electricity Review 2024, of the same year
-    {"AR", "Argentina", 354},    {"AT", "Austria", 111},        {"AU", "Australia", 549},
-    {"BE", "Belgium", 138},      {"BR", "Brazil", 98},          {"CA", "Canada", 170},
-    {"CL", "Chile", 291},        {"CN", "China", 582},          {"CO", "Colombia", 260},
-    {"CR", "Costa Rica", 53},    {"CZ", "Czechia", 450},        {"DE", "Germany", 381},
-    {"DK", "Denmark", 152},      {"EG", "Egypt", 570},          {"FI", "Finland", 79},
-    {"FR", "France", 56},        {"GB", "United Kingdom", 238}, {"GR", "Greece", 337},
-    {"HU", "Hungary", 204},      {"IE", "Ireland", 291},        {"IN", "India", 713},
-    {"JP", "Japan", 485},        {"NO", "Norway", 30},          {"PL", "Poland", 662},
-    {"SE", "Sweden", 41},        {"US", "United States", 369},  {"ZA", "South Africa", 708},
+    {"WORLD", "the world", 480}, {"AR", "Argentina", 354}, {"AT", "Austria", 111},
+    {"AU", "Australia", 549},    {"BE", "Belgium", 138},   {"BR", "Brazil", 98},
+    {"CA", "Canada", 170},       {"CL", "Chile", 291},     {"CN", "China", 582},
+    {"CO", "Colombia", 260},     {"CR", "Costa Rica", 53}, {"CZ", "Czechia", 450},
+    {"DE", "Germany", 381},      {"DK", "Denmark", 152},   {"EG", "Egypt", 570},
+    {"FI", "Finland", 79},       {"FR", "France", 56},     {"GB", "United Kingdom", 238},
+    {"GR", "Greece", 337},       {"HU", "Hungary", 204},   {"IE", "Ireland", 291},
+    {"IN", "India", 713},        {"JP", "Japan", 485},     {"NO", "Norway", 30},
+    {"PL", "Poland", 662},       {"SE", "Sweden", 41},     {"US", "United States", 369},
+    {"ZA", "South Africa", 708},
 };
 
 std::optional<double> parse_number(std::string_view text) {
@@ -39,7 +41,9 @@ std::optional<double> parse_number(std::string_view text) {
 }
 
 Grid grid_of(const KnownGrid& known) {
-  return {std::string(known.name), known.grams_per_kwh, std::string(kGridSource)};
+  const bool world = &known == kGrids;
+  return {std::string(known.name), known.grams_per_kwh,
+          std::string(world ? kWorldSource : kGridSource)};
 }
 
 // Three figures, in the largest of the units that keeps the number at least 1.

@@ -31,7 +31,7 @@ struct KnownGrid {
   std::string_view code, name;
   double grams_per_kwh;
 };
-// All of 2023, from one publication.
+// All of 2023: the world's first, then countries', which kGridSource published.
 std::span<const KnownGrid> known_grids();
 extern const std::string_view kGridSource;
 

@@ -85,6 +85,14 @@ Action define_logs_conversations(CLI::App& app, Io& io);
 Action define_logs_export(CLI::App& app, Io& io);
 Action define_logs_import(CLI::App& app, Io& io);
 Action define_logs_delete(CLI::App& app, Io& io);
+Action define_cost_list(CLI::App& app, Io& io);
+Action define_cost_estimate(CLI::App& app, Io& io);
+Action define_energy_list(CLI::App& app, Io& io);
+Action define_energy_set(CLI::App& app, Io& io);
+Action define_prices_list(CLI::App& app, Io& io);
+Action define_prices_show(CLI::App& app, Io& io);
+Action define_prices_update(CLI::App& app, Io& io);
+Action define_completion(CLI::App& app, Io& io);
 Action define_perplexity(CLI::App& app, Io& io);
 Action define_bench(CLI::App& app, Io& io);
 

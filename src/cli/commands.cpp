@@ -241,6 +241,56 @@ constexpr Command kCommands[] = {
      "hob embed-models default all-MiniLM-L6-v2\n"
      "hob embed-models default --remove-default",
      define_embed_models_default},
+    {"cost list", "Show what the turns on record cost",
+     "At the price stored with each turn, or that of its day. Local models cost energy and no money; "
+     "turns\n"
+     "whose price nobody knows are counted and never taken for free. `hob cost` does the same.",
+     "hob cost\n"
+     "hob cost --by day --since 7d\n"
+     "hob cost --by tag --since 2026-01-01 --until 2026-01-31 --json",
+     define_cost_list},
+    {"cost estimate", "Estimate what many requests would cost, line by line",
+     "Several -m are compared side by side, local ones by time and energy as their turns on record "
+     "tell.",
+     "hob cost estimate --items 68000 --input 260 --output 100 -m gemini-1.5-flash-8b\n"
+     "hob cost estimate --items 1000 --input 800 --output 200 -m gpt-4o-mini -m smollm2\n"
+     "hob cost estimate --items 50 --input 2000 --output 500 -m o3 --on 2025-05-01",
+     define_cost_estimate},
+    {"energy list", "Show the energy and CO2e of the turns on record",
+     "Measured by RAPL where the machine counts and lets it be read, else estimated from processor "
+     "time.\n"
+     "`hob energy` does the same.",
+     "hob energy\n"
+     "hob energy --by day --since 30d\n"
+     "hob energy --json",
+     define_energy_list},
+    {"energy set", "Say what this machine draws and where its electricity comes from",
+     "Kept in energy.json among the settings.",
+     "hob energy set --grid DE\n"
+     "hob energy set --watts 7.5\n"
+     "hob energy set --grid 25 --grid-name 'our roof'",
+     define_energy_set},
+    {"prices list", "List the prices of hosted models", "`hob prices` does the same.",
+     "hob prices\n"
+     "hob prices -q flash\n"
+     "hob prices --vendor mistral --on 2024-12-01 --json",
+     define_prices_list},
+    {"prices show", "Show all prices a model has had, and where they were published", "",
+     "hob prices show gpt-4o\n"
+     "hob prices show claude-3-5-sonnet-20241022",
+     define_prices_show},
+    {"prices update", "Take newer prices from a file or URL in the format of llm-prices",
+     "Nothing is fetched unless you ask. A file with anything wrong in it changes nothing.",
+     "hob prices update https://www.llm-prices.com/current-v1.json\n"
+     "hob prices update historical-v1.json",
+     define_prices_update},
+    {"completion", "Print a script that lets a shell's Tab key complete hob's command lines",
+     "Commands, flags, models, templates, aliases, collections and conversations, as they are at that "
+     "moment.",
+     "eval \"$(hob completion bash)\"\n"
+     "eval \"$(hob completion zsh)\"\n"
+     "hob completion fish | source",
+     define_completion},
     {"perplexity", "Measure how well a model predicts a text",
      "The text is cut into chunks of --context tokens; in each, the second half is predicted from "
      "what\n"

@@ -9,6 +9,7 @@
 
 #include "base/spelling.h"
 #include "cli/command.h"
+#include "cli/complete.h"
 #include "cli/help.h"
 #include "engine/sampler.h"
 
@@ -199,6 +200,10 @@ bool slip_of_member(const Chosen& chosen, const std::vector<std::string>& argume
 int dispatch(std::vector<std::string> arguments, Io& io) {
   if (!arguments.empty() && arguments[0] == "--version") {
     io.print("hob, version {}\n", HOB_VERSION);
+    return finish(io, {});
+  }
+  if (!arguments.empty() && arguments[0] == "__complete") {  // for the scripts of `hob completion`
+    run_complete({arguments.begin() + 1, arguments.end()}, io);
     return finish(io, {});
   }
   if (!arguments.empty() && arguments[0] == "help") {  // `hob help chat` is what hands type

@@ -1,0 +1,191 @@
+"""hob cost, hob energy and hob prices from outside: the figures that people will read.
+
+HOB_BINARY (set by ./check) is the program under test. No test reaches beyond the loopback address.
+"""
+
+import http.server
+import json
+import os
+import pathlib
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+sys.dont_write_bytecode = True
+
+HOB = os.environ.get("HOB_BINARY")
+
+CURRENT = {
+    "updated_at": "2026-03-01",
+    "prices": [
+        {"id": "o3", "vendor": "openai", "name": "o3", "input": 1, "output": 4, "input_cached": None},
+        {"id": "new", "vendor": "acme", "name": "New", "input": 0.0375, "output": 0.15,
+         "input_cached": None},
+    ],
+}
+
+
+@unittest.skipUnless(HOB, "HOB_BINARY is not set")
+class Accounts(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="hob-accounts-")
+        self.home = pathlib.Path(self.folder.name)
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def hob(self, *arguments, status=0):
+        environment = {"HOB_HOME": str(self.home), "HOME": str(self.home), "PATH": "/usr/bin:/bin"}
+        done = subprocess.run(
+            [HOB, *arguments], env=environment, capture_output=True, text=True, timeout=60
+        )
+        self.assertEqual(status, done.returncode, done.stderr)
+        return done
+
+    def ledger(self, turns):
+        """A file that only llm has written: (id, model, time, input, output)."""
+        database = sqlite3.connect(self.home / "llm.db")
+        database.execute("create table threads (id text primary key, name text)")
+        database.execute(
+            "create table turns (id text primary key, thread_id text, model text, "
+            "resolved_model text, datetime_utc text, input_tokens integer, output_tokens integer, "
+            "token_details text, duration_ms integer)"
+        )
+        for turn in turns:
+            database.execute(
+                "insert into turns values (?, 't', ?, null, ?, ?, ?, null, 10)", turn
+            )
+        database.commit()
+        database.close()
+        return str(self.home / "llm.db")
+
+    def test_the_arithmetic_of_an_estimate(self):
+        done = self.hob(
+            "cost", "estimate", "--items", "68000", "--input", "260", "--output", "100",
+            "-m", "gemini-1.5-flash-8b", "--on", "2024-12-17",
+        )
+        self.assertEqual(
+            """\
+gemini-1.5-flash-8b: Gemini 1.5 Flash-8B by Google
+  input        68,000 x 260 = 17,680,000 tokens at $0.0375 per million = $0.66 ($0.663)
+  output       68,000 x 100 = 6,800,000 tokens at $0.15 per million = $1.02 ($1.02)
+  estimate     $0.66 + $1.02 = $1.68 ($1.683)
+  price of 2024-10-03 on: Gemini API pricing, https://ai.google.dev/gemini-api/docs/pricing, as of 2024-12-01
+""",
+            done.stdout,
+        )
+        self.assertIn("An estimate", done.stderr)
+
+    def test_models_side_by_side(self):
+        done = self.hob(
+            "cost", "estimate", "--items", "1000", "--input", "1000", "--output", "100",
+            "-m", "gpt-4o-mini-2024-07-18", "-m", "o3", "--batch",
+        )
+        self.assertIn("family of gpt-4o-mini-2024-07-18", done.stdout)
+        self.assertRegex(done.stdout, r"gpt-4o-mini-2024-07-18 +\$0\.08 +\$0\.03 +\$0\.11")
+        self.assertRegex(done.stdout, r"o3 +\$1\.00 +\$0\.40 +\$1\.40")
+        as_json = json.loads(
+            self.hob("cost", "estimate", "--input", "1000000", "-m", "o3", "--json").stdout
+        )
+        self.assertEqual(2, as_json[0]["total_usd"])
+        self.assertTrue(as_json[0]["estimate"])
+
+    def test_what_is_unknown_is_an_error(self):
+        done = self.hob("cost", "estimate", "--input", "5", "-m", "nobody-knows", status=1)
+        self.assertIn("Error: no price is known for 'nobody-knows'", done.stderr)
+        self.assertEqual("", done.stdout)
+        done = self.hob("cost", "estimate", "--input", "5", "-m", "grok-3", "--batch", status=1)
+        self.assertIn("no batch price", done.stderr)
+
+    def test_costs_of_turns_on_record(self):
+        database = self.ledger(
+            [
+                ("1", "gpt-4o", "2024-10-01T12:00:00+00:00", 1_000_000, 0),
+                ("2", "gpt-4o", "2024-10-02T12:00:00+00:00", 1_000_000, 100_000),
+                ("3", "mystery", "2024-10-02T13:00:00+00:00", 10, 10),
+            ]
+        )
+        done = self.hob("cost", "-d", database)
+        self.assertRegex(done.stdout, r"gpt-4o +2 +2,000,000 +100,000 +\$8\.50 +-")
+        self.assertRegex(done.stdout, r"mystery +1 +10 +10 +unknown +-")
+        self.assertRegex(done.stdout, r"all +3 +2,000,010 +100,010 +\$8\.50 \+ unknown")
+        self.assertIn("1 turn of models without a known price not in the sum: mystery", done.stderr)
+        report = json.loads(self.hob("cost", "--by", "day", "-d", database, "--json").stdout)
+        self.assertEqual([5, 3.5], [row["cost_usd"] for row in report["rows"]])
+        self.assertEqual(1, report["total"]["turns_of_unknown_price"])
+        report = json.loads(
+            self.hob("cost", "--since", "2024-10-02", "-d", database, "--json").stdout
+        )
+        self.assertEqual(3.5, report["total"]["cost_usd"])
+
+    def test_without_a_ledger_there_are_no_turns(self):
+        self.assertEqual("No turns on record.\n", self.hob("cost").stderr)
+        self.assertFalse((self.home / "logs.db").exists())
+        self.hob("cost", "-d", "missing.db", status=1)
+
+    def test_prices_from_a_file(self):
+        source = self.home / "current.json"
+        source.write_text(json.dumps(CURRENT))
+        done = self.hob("prices", "update", str(source))
+        self.assertEqual("new: new\nchanged: o3\n", done.stdout)
+        self.assertIn("2026-03-01 to now: input $1, output $4", self.hob("prices", "show", "o3").stdout)
+        self.assertIn("new", self.hob("prices", "-q", "new").stdout)
+        self.assertEqual("", self.hob("prices", "update", str(source)).stdout)
+
+    def test_a_bad_file_changes_nothing(self):
+        source = self.home / "current.json"
+        source.write_text(json.dumps(CURRENT))
+        self.hob("prices", "update", str(source))
+        before = (self.home / "prices.json").read_bytes()
+        for text in ["{", "[]", '{"prices": [{"id": "x"}]}', '{"prices": [{"id": "o3", "input": -1}]}']:
+            source.write_text(text)
+            done = self.hob("prices", "update", str(source), status=1)
+            self.assertEqual(1, done.stderr.count("\n"), done.stderr)
+            self.assertEqual(before, (self.home / "prices.json").read_bytes())
+        self.hob("prices", "update", str(self.home / "missing.json"), status=1)
+
+    def test_prices_from_a_server(self):
+        answers = {"/current-v1.json": json.dumps(CURRENT).encode(), "/broken": b"<html>"}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *args):
+                pass
+
+            def do_GET(self):
+                body = answers.get(self.path)
+                self.send_response(200 if body else 404)
+                self.send_header("Content-Length", str(len(body or b"")))
+                self.end_headers()
+                self.wfile.write(body or b"")
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        try:
+            url = f"http://127.0.0.1:{server.server_port}"
+            done = self.hob("prices", "update", f"{url}/current-v1.json")
+            self.assertIn("1 new, 1 changed", done.stderr)
+            self.assertIn("not JSON", self.hob("prices", "update", f"{url}/broken", status=1).stderr)
+            self.assertIn("404", self.hob("prices", "update", f"{url}/gone", status=1).stderr)
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    def test_energy_says_how_it_knows(self):
+        done = self.hob("energy")
+        self.assertIn("No turns with energy on record.", done.stderr)
+        self.assertRegex(done.stdout, r"energy now: (measured by RAPL|estimated from processor time)")
+        self.assertIn("grid: 480 g CO2e per kWh: the world", done.stdout)
+        self.hob("energy", "set", "--grid", "DE", "--watts", "7.5")
+        done = self.hob("energy")
+        self.assertIn("grid: 381 g CO2e per kWh: Germany", done.stdout)
+        report = json.loads(self.hob("energy", "--json").stdout)
+        self.assertEqual(7.5, report["watts_per_core"])
+        self.assertIn("'XX'", self.hob("energy", "set", "--grid", "XX", status=1).stderr)
+        self.hob("energy", "set", status=1)
+
+
+if __name__ == "__main__":
+    unittest.main()
