@@ -5,7 +5,6 @@
 #include "chat/model_store.h"
 #include "cli/command.h"
 #include "cli/constraint_flags.h"
-#include "cli/fences.h"
 #include "cli/ledger_flags.h"
 #include "logs/markdown.h"
 #include "logs/rows.h"
@@ -14,6 +13,7 @@
 #include "store/json_text.h"
 #include "store/log_reader.h"
 #include "store/message.h"
+#include "text/fenced_code.h"
 #include "text/python_text.h"
 #include "text/schema_dsl.h"
 
@@ -113,9 +113,9 @@ std::optional<std::string> only_text(const std::vector<store::LoggedTurn>& turns
     return text::shortened(turn.response.value_or(""), 100);
   };
   if (flags.extract || flags.extract_last) {
-    const auto which = flags.extract_last ? WhichBlock::kLast : WhichBlock::kFirst;
+    const auto pick = flags.extract_last ? text::FencePick::kLast : text::FencePick::kFirst;
     for (const auto& turn : turns) {
-      if (auto code = fenced_block(response(turn).value_or(""), which)) return code;
+      if (auto code = text::fenced_code(response(turn).value_or(""), pick)) return code;
     }
     return std::nullopt;
   }
