@@ -256,7 +256,8 @@ TEST(Hostile, LocalModelRunsOrRefuses) {
     ASSERT_TRUE(os::write_file_atomically(path, flipped(whole, header, 2 * turn)));
     const auto attempt = [&]() -> Result<std::string> {
       HOB_TRY(auto model, chat::LocalModel::load(path, {.threads = 1}));
-      HOB_TRY(auto reply, model->reply({{"user", "the hello"}}, {.max_tokens = 4}, nullptr));
+      const std::vector<chat::Message> messages = {{"user", "the hello"}};
+      HOB_TRY(auto reply, model->reply(messages, {.max_tokens = 4}, nullptr));
       return reply.text;
     };
     judge(attempt(), counts, fmt::format("turn {}", turn));

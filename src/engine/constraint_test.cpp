@@ -324,8 +324,8 @@ TEST(Constraint, HostileSourcesCostAnErrorOrLittleTime) {
     const double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
     fmt::print("{:6.2f} s  {}: {}\n", seconds, hostile.name, end.substr(0, 150));
-    // Minutes would be a hang; the slowest takes a second where nothing else runs.
-    EXPECT_LT(seconds, HOB_SANITIZED ? 60 : 20) << hostile.name;
+    // A hang would take hours; the slowest takes a second where nothing else runs.
+    EXPECT_LT(seconds, 240) << hostile.name;
     EXPECT_EQ(end.find('\n'), end.npos) << hostile.name;
   }
 }
