@@ -215,7 +215,7 @@ constexpr Command kCommands[] = {
      "hob embed-multi docs --files docs '**/*.md' --store\n"
      "hob embed-multi posts --attach blog blog.db --sql 'select id, title, body from blog.posts'",
      define_embed_multi},
-    {"similar", "Find the items of a collection that are nearest to a text or to one of them",
+    {"similar", "Find the items of a collection nearest to a text or to an item",
      "By the cosine of the angle between the vectors, exactly. Collections of 20,000 items and more "
      "get\n"
      "an index beside the database when they are first searched.",
