@@ -139,7 +139,7 @@ class EngineModel : public Model {
     const auto show = [&](std::string_view text) {
       if (on_text) on_text(Stream::kText, text);
     };
-    HOB_TRY(Reply reply, model_->reply(rendered, options, show));
+    HOB_TRY(Reply reply, model_->reply_rendered(rendered, options, show));
     ModelReply out;
     out.record = record(options, std::move(rendered), reply);
     out.text = reply.text;

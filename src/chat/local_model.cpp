@@ -154,7 +154,7 @@ Result<RenderedPrompt> LocalModel::render(const std::vector<Message>& messages, 
   return impl_->render(messages, raw);
 }
 
-Result<std::vector<Token>> LocalModel::encode(const RenderedPrompt& prompt) const {
+Result<std::vector<Token>> LocalModel::encode_rendered(const RenderedPrompt& prompt) const {
   HOB_TRY(auto tokens, impl_->encode(prompt));
   HOB_TRY_VOID(impl_->engine->check_prompt(tokens));
   return tokens;
@@ -163,22 +163,23 @@ Result<std::vector<Token>> LocalModel::encode(const RenderedPrompt& prompt) cons
 Result<std::vector<Token>> LocalModel::encode(const std::vector<Message>& messages,
                                               bool raw) const {
   HOB_TRY(const auto rendered, render(messages, raw));
-  return encode(rendered);
+  return encode_rendered(rendered);
 }
 
 Result<Reply> LocalModel::reply(const std::vector<Message>& messages, const ReplyOptions& options,
                                 const std::function<void(std::string_view)>& on_text) {
   HOB_TRY(const auto rendered, render(messages, options.raw));
-  return reply(rendered, options, on_text);
+  return reply_rendered(rendered, options, on_text);
 }
 
-Result<Reply> LocalModel::reply(const RenderedPrompt& rendered, const ReplyOptions& options,
-                                const std::function<void(std::string_view)>& on_text) {
+Result<Reply> LocalModel::reply_rendered(const RenderedPrompt& rendered,
+                                         const ReplyOptions& options,
+                                         const std::function<void(std::string_view)>& on_text) {
   std::optional<engine::Constraint> constraint;
   if (options.constraint) {
     HOB_TRY(constraint, impl_->compile(*options.constraint));
   }
-  HOB_TRY(auto prompt, encode(rendered));
+  HOB_TRY(auto prompt, encode_rendered(rendered));
   if (!impl_->sequence) {
     HOB_TRY(impl_->sequence, impl_->engine->new_sequence());
   }

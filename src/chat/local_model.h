@@ -80,9 +80,9 @@ class LocalModel {
 
   // The text that reply() would run the tokens of, and from there on the same reply.
   Result<RenderedPrompt> render(const std::vector<Message>& messages, bool raw = false) const;
-  Result<std::vector<text::Token>> encode(const RenderedPrompt& prompt) const;
-  Result<Reply> reply(const RenderedPrompt& prompt, const ReplyOptions& options,
-                      const std::function<void(std::string_view)>& on_text);
+  Result<std::vector<text::Token>> encode_rendered(const RenderedPrompt& prompt) const;
+  Result<Reply> reply_rendered(const RenderedPrompt& prompt, const ReplyOptions& options,
+                               const std::function<void(std::string_view)>& on_text);
 
   // The exact tokens that reply() would run. The prompt is refused (kTooLarge, both numbers) where
   // it does not fit.

@@ -164,11 +164,11 @@ Result<Replay> Replayer::replay(store::Ledger& ledger, const std::string& turn_i
   out.differences = differences_of(record, model, opened->hash);
 
   const RenderedPrompt prompt{*record.rendered_prompt, record.raw};
-  HOB_TRY(const auto tokens, model.encode(prompt));
+  HOB_TRY(const auto tokens, model.encode_rendered(prompt));
   out.same_prompt =
       record.prompt_tokens_hash.empty() || token_hash(tokens) == record.prompt_tokens_hash;
   HOB_TRY(const auto options, reply_options(record));
-  HOB_TRY(const Reply reply, model.reply(prompt, options, nullptr));
+  HOB_TRY(const Reply reply, model.reply_rendered(prompt, options, nullptr));
   std::vector<Token> now;
   for (const ReplyToken& token : reply.tokens) now.push_back(token.token);
   const std::vector<Token>& recorded = *record.output_ids;

@@ -111,6 +111,7 @@ class ChatSession {
   }
 
   Result<std::vector<prompts::Fragment>> resolve(const std::vector<std::string>& names) {
+    if (names.empty()) return std::vector<prompts::Fragment>();
     HOB_TRY(auto database, fragment_database(flags_.ledger.gate.path()));
     return prompts::resolve_fragments(names, fragment_context(io_, database ? &*database : nullptr));
   }

@@ -6,11 +6,22 @@
 
 namespace hob::cli {
 
+namespace {
+
+std::string no_folder(std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(path, ignored)) return {};
+  return fmt::format("Invalid value for '-d' / '--database': File '{}' is a directory.", path);
+}
+
+}  // namespace
+
 void LedgerFlags::declare(CLI::App& app) {
   app.add_flag("-n,--no-log", gate.never, "Do not record this in the ledger, nor write any file");
   app.add_flag("--log", gate.always, "Record this in the ledger, also after 'hob logs off'");
   app.add_option("-d,--database", gate.database, "Ledger to record in and to go on from")
-      ->option_text("FILE");
+      ->option_text("FILE")
+      ->check(CLI::Validator(no_folder, ""));
   app.add_flag("-c,--continue", last, "Go on with the newest conversation");
   app.add_option("--cid,--conversation", thread_id, "Go on with the conversation of this id")
       ->option_text("ID");
@@ -25,9 +36,6 @@ Result<Conversation> Conversation::open(const LedgerFlags& flags, bool in_memory
   Conversation out;
   out.tags_ = flags.tags;
   const std::string path = flags.gate.path();
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored))
-    return fail(ErrorKind::kUsage, "Invalid value for '--database': {} is a folder", path);
   const bool record = flags.gate.is_open();
   std::optional<store::Thread> thread;
   if (flags.goes_on() && (record || os::file_exists(path))) {

@@ -137,7 +137,11 @@ Result<Assembled> assemble(Io& io, const PromptFlags& flags, TemplateParts& temp
   if (!first) {
     HOB_TRY(texts.prompt, whole_prompt(io, texts.prompt, something_else));
   }
-  HOB_TRY(auto database, fragment_database(flags.ledger.gate.path()));
+  // A ledger that cannot be read is no reason not to answer, unless it is needed.
+  std::optional<store::Database> database;
+  if (!templates.fragments.empty() || !templates.system_fragments.empty()) {
+    HOB_TRY(database, fragment_database(flags.ledger.gate.path()));
+  }
   const auto context = fragment_context(io, database ? &*database : nullptr);
   HOB_TRY(out.fragments, prompts::resolve_fragments(templates.fragments, context));
   HOB_TRY(out.system_fragments, prompts::resolve_fragments(templates.system_fragments, context));

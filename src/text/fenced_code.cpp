@@ -38,9 +38,8 @@ size_t item_content(std::string_view line) {
   return marker + columns_before(line.substr(marker));
 }
 
-// The run of fence marks that `line` begins with, at most kDeepestIndent columns from `left`.
-Fence run_of(std::string_view line, size_t left) {
-  const size_t indent = columns_before(line);
+// The run of fence marks at column `indent`, which is at most kDeepestIndent columns from `left`.
+Fence run_at(std::string_view line, size_t indent, size_t left) {
   if (indent >= line.size() || indent > left + kDeepestIndent) return {};
   const char mark = line[indent];
   if (mark != '`' && mark != '~') return {};
@@ -50,7 +49,7 @@ Fence run_of(std::string_view line, size_t left) {
 }
 
 bool closes(std::string_view line, const Fence& open, size_t left) {
-  const Fence run = run_of(line, left);
+  const Fence run = run_at(line, columns_before(line), left);
   if (run.mark != open.mark || run.length < open.length) return false;
   return line.find_first_not_of(" \t", run.indent + run.length) == line.npos;
 }
@@ -77,12 +76,13 @@ std::optional<std::string> fenced_code(std::string_view markdown, FencePick pick
       }
       continue;
     }
-    if (const size_t content = item_content(line); content > 0) {
+    const size_t content = item_content(line);
+    if (content > 0) {
       left = content;
     } else if (!line.empty() && columns_before(line) == 0) {
       left = 0;
     }
-    const Fence run = run_of(line, left);
+    const Fence run = run_at(line, content > 0 ? content : columns_before(line), left);
     const bool info_is_allowed =
         run.mark == '~' || line.find('`', run.indent + run.length) == line.npos;
     if (run.length > 0 && info_is_allowed) open = run;

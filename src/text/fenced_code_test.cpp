@@ -32,6 +32,7 @@ TEST(FencedCode, WhatLlmMisses) {
   EXPECT_EQ(first("~~~ruby\n```\n~~~\n"), "```\n");
   EXPECT_EQ(first("   ```\n   a\n    b\n   ```\n"), "a\n b\n");
   EXPECT_EQ(first("1. Run this:\n\n   ```sh\n   ls\n   ```\n"), "ls\n");
+  EXPECT_EQ(first("- ```sh\n  ls\n    -a\n  ```\n"), "ls\n  -a\n");
   EXPECT_EQ(first("10. Run:\n    ```sh\n    ls\n    ```\n"), "ls\n");
   EXPECT_EQ(first("text\n    ```\n    indented, so code already\n    ```\n"), Code());
   EXPECT_EQ(first("``` a`b\nx\n```\n"), Code());  // inline code, and a fence without an end
