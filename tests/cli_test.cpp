@@ -232,6 +232,8 @@ TEST_F(CliTest, AGroupRunsItsListAlsoWithFlags) {
   EXPECT_THAT(hob({"models", "--jsn"}).err,
               HasSubstr("Try 'hob models list --help' for help.\n\n"
                         "Error: No such option: --jsn Did you mean --json?"));
+  // Like "conversations", which is a member of the group, and yet a flag of its list.
+  EXPECT_THAT(hob({"logs", "--conversation"}).err, HasSubstr("hob logs list --help"));
   EXPECT_THAT(hob({"models", "--help"}).out, HasSubstr("\nCommands:\n  models list"));
   EXPECT_THAT(hob({"models", "list", "--help"}).out, StartsWith("Usage: hob models list"));
   EXPECT_EQ(hob({"template", "--json"}).status, 2);  // a group without a list

@@ -105,10 +105,10 @@ class LogsTest(unittest.TestCase):
         path = self.database("current")
         self.good("logs", "import", path)
         turns = [row["id"] for row in json.loads(self.good("logs", "-n", "0", "--json"))]
-        refused = self.hob("logs", "delete", turns[0])
+        refused = self.hob("logs", "delete", turns[-1])
         self.assertEqual(refused.returncode, 1)
         self.assertIn(b"--yes", refused.stderr)
-        self.assertIn("Deleted 1 turn", self.good("logs", "delete", turns[0], "--yes"))
+        self.assertIn("Deleted 1 turn", self.good("logs", "delete", turns[-1], "--yes"))
         self.assertIn("Deleted 1 turn", self.good("logs", "delete", "--cid", "01j00000000000000000000000", "--yes"))
         left = [row["id"] for row in json.loads(self.good("logs", "-n", "0", "--json"))]
         self.assertEqual(len(left), len(turns) - 2)

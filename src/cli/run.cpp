@@ -188,6 +188,7 @@ void hint_at_command(const std::vector<std::string>& arguments, Io& io) {
 // what was meant.
 bool slip_of_member(const Chosen& chosen, const std::vector<std::string>& arguments) {
   if (!chosen.fell_through || chosen.words >= arguments.size()) return false;
+  if (arguments[chosen.words].starts_with('-')) return false;
   if (meant_member(chosen.group, arguments[chosen.words]).empty()) return false;
   CLI::App app;
   Io none;

@@ -53,14 +53,16 @@ class Copier {
 
   // Rows whose key is not there yet; how many. `replace` gives the source's expression for a column
   // whose numbers are of that database ("fragment_id": looked up in a map). Columns that the source
-  // lacks stay NULL.
+  // lacks stay NULL. `number` is a column whose values mean nothing outside the file: they are kept
+  // where the ledger has no row yet, else new ones are given.
   int64_t copy(const std::string& table, const std::map<std::string, std::string>& replace = {},
-               const std::string& where = "", const std::string& without = "") {
+               const std::string& where = "", const std::string& number = "") {
     const Columns theirs = columns_of(sql_, "source", table);
     if (theirs.empty()) return 0;
+    const bool renumbered = !number.empty() && !is_empty(table);
     std::string names, values;
     for (const std::string& column : columns_of(sql_, "main", table)) {
-      if (!has(theirs, column) || column == without) continue;
+      if (!has(theirs, column) || (renumbered && column == number)) continue;
       const auto other = replace.find(column);
       names += fmt::format("{}\"{}\"", names.empty() ? "" : ", ", column);
       values += fmt::format("{}{}", values.empty() ? "" : ", ",
@@ -83,6 +85,11 @@ class Copier {
   }
 
  private:
+  bool is_empty(const std::string& table) {
+    SQLite::Statement row(sql_, fmt::format("select 1 from main.{} limit 1", table));
+    return !row.executeStep();
+  }
+
   SQLite::Database& sql_;
 };
 
