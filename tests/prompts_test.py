@@ -12,6 +12,8 @@ import json
 import os
 import pathlib
 import pty
+import select
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -356,7 +358,13 @@ class PromptTest(Case):
         self.assertFalse(marker.exists())
 
     def test_a_command_runs_on_enter_alone(self):
-        for keys, runs in ((b"\x03", False), (b"\x04", False), (b"\r", True)):
+        clear = b"\x15"
+        for keys, runs in (
+            (b"\x03", False),
+            (clear + b"\x04", False),
+            (clear + b"\r", False),
+            (b"\r", True),
+        ):
             marker = self.work / "ran"
             shown, status = self.on_terminal(["cmd", json.dumps({"raw": f"touch {marker}"})], keys)
             self.assertEqual(marker.exists(), runs, (keys, shown))
@@ -367,6 +375,14 @@ class PromptTest(Case):
         )
         self.assertEqual(rows.fetchall(), [(f"touch {marker}", f"touch {marker}", 0)])
 
+    def test_enter_pressed_before_the_command_is_shown_does_not_count(self):
+        marker = self.work / "ran"
+        shown, status = self.on_terminal(
+            ["cmd", json.dumps({"raw": f"touch {marker}"})], b"\x03", early=b"\r\r"
+        )
+        self.assertFalse(marker.exists(), shown)
+        self.assertEqual(status, 1, shown)
+
     def test_several_lines_are_never_put_under_the_cursor(self):
         marker = self.work / "ran"
         shown, status = self.on_terminal(
@@ -376,14 +392,17 @@ class PromptTest(Case):
         self.assertIn("cannot be run", shown)
         self.assertFalse(marker.exists())
 
-    def on_terminal(self, args, keys):
-        """What the program shows on a terminal of its own where `keys` are pressed once it asks."""
+    def on_terminal(self, args, keys, early=b""):
+        """What the program shows on a terminal of its own; `keys` are pressed once it asks."""
         pid, fd = pty.fork()
         if pid == 0:
             os.chdir(self.work)
             os.execve(HOB, [HOB, *args], {**self.env, "TERM": "xterm"})
+        os.write(fd, early)
         shown, pressed, deadline = b"", False, time.monotonic() + 60
         while time.monotonic() < deadline:
+            if not select.select([fd], [], [], 0.2)[0]:
+                continue
             try:
                 shown += os.read(fd, 4096)
             except OSError:
@@ -391,6 +410,8 @@ class PromptTest(Case):
             if not pressed and b"touch" in shown.split(b"Ctrl-C does not")[-1] and b"> " in shown:
                 pressed = True
                 os.write(fd, keys)
+        else:
+            os.kill(pid, signal.SIGKILL)
         os.close(fd)
         return shown.decode(errors="replace"), os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 

@@ -133,13 +133,14 @@ fn selector(text: &str) -> Result<Selector, String> {
     Selector::parse(text).map_err(|e| format!("'{text}' is not a CSS selector: {e}").replace('\n', " "))
 }
 
-/// In document order.
+/// In document order. What is inside a <template> is no part of the document that selectors choose from.
 fn matching(html: &Html, selector: &Selector) -> Vec<NodeId> {
     html.tree
         .root()
         .descendants()
         .filter_map(ElementRef::wrap)
         .filter(|element| selector.matches(element))
+        .filter(|element| !element.ancestors().any(|node| node.value().is_fragment()))
         .map(|element| element.id())
         .collect()
 }
@@ -352,6 +353,9 @@ mod tests {
         assert_eq!(run(page, r#"{"selectors": [".a"]}"#).unwrap(), "1\n3");
         assert_eq!(run(page, r#"{"selectors": [".b", ".a"], "first": true}"#).unwrap(), "2");
         assert_eq!(run(page, r#"{"removes": [".a"]}"#).unwrap(), "2");
+        let inert = "<p>a</p><template><p>b</p></template>";
+        assert_eq!(run(inert, r#"{"selectors": ["p"]}"#).unwrap(), "a");
+        assert_eq!(run(inert, r#"{"removes": ["p"]}"#).unwrap(), "b");
         assert!(run(page, r#"{"selectors": ["]["]}"#).unwrap_err().contains("not a CSS selector"));
     }
 
