@@ -198,7 +198,7 @@ class RobustTest(unittest.TestCase):
         self.assert_one_error(last, "full")
         for arguments in (["logs", "-n", "1"], ["logs", "status"]):
             self.assertIn(self.hob(*arguments, env=env).returncode, (0, 1))
-        self.assert_one_error(self.hob("aliases", "set", "a" * 100_000, "echo", env=env))
+        self.assert_one_error(self.hob("--save", "t", input=b"word " * 400_000, env=env))
         ballast = disk / "logs.db"
         self.assert_whole(path=ballast)
         subprocess.run(["mount", "-o", "remount,size=8m", str(disk)], check=True)
