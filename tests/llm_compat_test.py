@@ -1,10 +1,12 @@
-"""The suite that compares hob with simonw's llm (llm_compat/run): its cases, its table of intended
-differences, and llm's recorded answers.
+"""hob beside simonw's llm: every case of llm_compat/cases is a test.
 
-One test fetches llm itself and holds the recorded answers to it; where the package index does not
-answer, it skips itself.
+hob is compared with llm's recorded answers, so that this needs no network. One test more fetches
+llm itself and holds the recorded answers to it; where the package index does not answer, it skips
+itself. HOB_BINARY (set by ./check) is the program under test. llm_compat/run does both from the
+command line and shows the differences.
 """
 
+import os
 import pathlib
 import sys
 import unittest
@@ -13,12 +15,34 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent / "llm_compat"))
 
 import case_file
+import observe
 import programs
 import verdicts
 
+HOB = os.environ.get("HOB_BINARY")
 CASES = case_file.read(programs.HERE / "cases")
 RECORDED = verdicts.read_answers()
 INTENDED = verdicts.intended()
+
+
+@unittest.skipUnless(HOB, "HOB_BINARY is not set")
+class LlmCompatTest(unittest.TestCase):
+    maxDiff = None
+
+
+def test_of(case):
+    def test(self):
+        self.assertIn(case.name, RECORDED, "no recorded answer: tests/llm_compat/run --record")
+        complaint = verdicts.judge(
+            case.name, RECORDED[case.name], observe.observe(case, programs.Hob(HOB)), INTENDED
+        )
+        self.assertIsNone(complaint, f"\n{case.where}: {complaint}")
+
+    return test
+
+
+for one in CASES:
+    setattr(LlmCompatTest, "test_" + one.name.replace("-", "_"), test_of(one))
 
 
 class LlmCompatSuiteTest(unittest.TestCase):

@@ -185,7 +185,9 @@ class Observation:
                 if content.startswith(b"SQLite format 3\0"):
                     if rows := self.rows(path):
                         seen += [f"database {name}", *rows]
-                elif path.name.endswith((".db-wal", ".db-shm")):
+                elif path.name.endswith((".db-wal", ".db-shm")) or (
+                    path.suffix == ".db" and not content
+                ):
                     continue
                 elif path not in made_before or self.is_changed(made_before[path], content):
                     seen += [f"file {name}", *self.shown("|", content)]
