@@ -368,9 +368,9 @@ mod tests {
     #[test]
     fn depth_is_bounded() {
         assert!(run(&"<div>".repeat(900), "{}").is_ok());
-        assert!(run(&"<div>".repeat(1_000_000), "{}").unwrap_err().contains("nest deeper"));
-        assert!(run(&"<b><p>".repeat(300_000), "{}").is_err());
-        assert!(run(&"<table><tr><td>".repeat(300_000), "{}").is_err());
+        assert!(run(&"<div>".repeat(50_000), "{}").unwrap_err().contains("nest deeper"));
+        assert!(run(&"<b><p>".repeat(20_000), "{}").is_ok()); // a paragraph ends the one before it
+        assert!(run(&"<table><tr><td>".repeat(20_000), "{}").is_err());
     }
 
     #[test]

@@ -202,15 +202,19 @@ class ChatSession {
     return act(input_.edited(**text));
   }
 
-  // The message with the template around it and fragments before it. A template's system prompt
-  // counts where the conversation begins.
+  // Whether -s, --sf and their like have still to be said.
+  bool is_fresh() const { return !conversation_.has_begun() || !system_sent_; }
+
+  // The message with the template around it and fragments before it. -s counts for the first one; a
+  // template's system prompt is asked with every one, as llm does, and is a message of the first.
   Result<prompts::Texts> texts_of(const ChatTurn& turn, std::vector<prompts::Fragment>& fragments) {
     fragments = fragments_;
     HOB_TRY(auto named, resolve(turn.fragments));
     std::move(named.begin(), named.end(), std::back_inserter(fragments));
-    HOB_TRY(auto texts, apply_templates(templates_, {turn.text, system_}));
+    HOB_TRY(auto texts, apply_templates(templates_, {turn.text, is_fresh() ? system_ : ""}));
     texts.prompt = prompts::joined_prompt(contents_of(fragments), texts.prompt);
-    texts.system = prompts::joined_system(contents_of(system_fragments_), texts.system);
+    if (is_fresh())
+      texts.system = prompts::joined_system(contents_of(system_fragments_), texts.system);
     return texts;
   }
 
@@ -226,7 +230,7 @@ class ChatSession {
     if (begins && !texts.system.empty())
       asked.messages.push_back(store::Message::of_text("system", texts.system));
     asked.messages.push_back(store::Message::of_text("user", texts.prompt));
-    if (begins || !system_sent_) asked.system = texts.system;
+    asked.system = texts.system;
     asked.options = options_;
     asked.stream = model_->info().streams && !flags_.no_stream;
     asked.hide_reasoning = flags_.hide_reasoning;

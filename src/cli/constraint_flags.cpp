@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "os/file.h"
+#include "prompts/templates.h"
 #include "text/schema_dsl.h"
 
 namespace hob::cli {
@@ -27,8 +28,12 @@ Result<std::string> text_or_file(const std::string& argument) {
 Result<ResolvedSchema> resolve_schema(const std::string& text, const StoredSchemas& stored) {
   constexpr const char* kSpace = " \t\r\n";
   if (text.starts_with("t:")) {
-    return fail(ErrorKind::kUnsupported, "--schema '{}': schemas of templates are not supported",
-                text);
+    const std::string name = text.substr(2);
+    HOB_TRY(const auto source, prompts::TemplateStore::standard().load(name));
+    if (!source.schema_object) {
+      return fail(ErrorKind::kInvalid, "Template '{}' has no schema", name);
+    }
+    return ResolvedSchema{*source.schema_object};
   }
   const size_t begin = std::min(text.find_first_not_of(kSpace), text.size());
   const std::string inner = text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
@@ -69,6 +74,15 @@ void ConstraintFlags::declare(CLI::App& app) {
   app.add_option("--grammar", grammar,
                  "Reply in text of a grammar in Lark's notation or in GBNF; the text or a file")
       ->option_text("GRAMMAR");
+}
+
+Result<std::optional<ordered_json>> ConstraintFlags::asked_schema(
+    const StoredSchemas& stored) const {
+  const auto& given = schema_multi ? schema_multi : schema;
+  if (!given) return std::nullopt;
+  HOB_TRY(auto resolved, resolve_schema(*given, stored));
+  if (schema_multi) return text::schema_of_many(std::move(resolved.schema));
+  return std::move(resolved.schema);
 }
 
 Result<std::optional<chat::ConstraintText>> ConstraintFlags::constraint(

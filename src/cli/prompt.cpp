@@ -1,4 +1,5 @@
 // hob 'text': one prompt, one reply.
+#include <filesystem>
 #include <memory>
 
 #include "cli/attachments.h"
@@ -53,6 +54,7 @@ struct Assembled {
   std::vector<store::Attachment> attachments;
   chat::OptionTexts options;
   std::optional<chat::ConstraintText> constraint;
+  std::optional<ordered_json> schema;  // what the ledger keeps of it
 };
 
 // Piped text, one space, the argument: as llm joins them. At a terminal with nothing else to send,
@@ -120,8 +122,11 @@ Result<Assembled> assemble(Io& io, const PromptFlags& flags, TemplateParts& temp
   Assembled out;
   out.options = flags.reply.option_texts();
   out.options.insert(out.options.end(), templates.options.begin(), templates.options.end());
-  HOB_TRY(out.constraint, flags.constraint.constraint(stored_schemas(flags.ledger.gate)));
+  const auto stored = stored_schemas(flags.ledger.gate);
+  HOB_TRY(out.constraint, flags.constraint.constraint(stored));
+  HOB_TRY(out.schema, flags.constraint.asked_schema(stored));
   if (!out.constraint && templates.schema) {
+    out.schema = templates.schema;
     out.constraint = chat::ConstraintText{engine::ConstraintKind::kJsonSchema,
                                           "the template's schema", templates.schema->dump()};
   }
@@ -150,6 +155,14 @@ Result<Assembled> assemble(Io& io, const PromptFlags& flags, TemplateParts& temp
   return out;
 }
 
+// A URL as it is, a path from the root.
+std::string lasting_name(const std::string& value) {
+  if (value.find("://") != value.npos) return value;
+  std::error_code error;
+  const auto path = std::filesystem::canonical(value, error);
+  return error ? value : path.string();
+}
+
 // --save: a template instead of a reply.
 Result<> save_template(Io& io, const PromptFlags& flags) {
   std::vector<std::string> refused;
@@ -164,10 +177,7 @@ Result<> save_template(Io& io, const PromptFlags& flags) {
   if (saved.model.empty() && !flags.queries.empty()) {
     HOB_TRY(saved.model, model_by_query(flags.queries));
   }
-  HOB_TRY(const auto constraint,
-          flags.constraint.constraint(stored_schemas(flags.ledger.gate)));
-  if (constraint && constraint->kind == engine::ConstraintKind::kJsonSchema)
-    saved.schema = ordered_json::parse(constraint->text, nullptr, false);
+  HOB_TRY(saved.schema, flags.constraint.asked_schema(stored_schemas(flags.ledger.gate)));
   HOB_TRY(saved.prompt, whole_prompt(io, flags.text, true));
   saved.params = flags.parts.params;
   saved.options = flags.reply.option_texts();
@@ -175,9 +185,13 @@ Result<> save_template(Io& io, const PromptFlags& flags) {
   saved.extract_last = flags.extract_last;
   saved.fragments = flags.parts.fragments;
   saved.system_fragments = flags.parts.system_fragments;
-  saved.attachments = flags.attachments.attachments;
-  for (const auto& [value, type] : flags.attachments.typed)
-    saved.typed_attachments.push_back({type, value});
+  // Where to find them again, from any folder; standard input is not to be found again.
+  for (const std::string& value : flags.attachments.attachments) {
+    if (value != "-") saved.attachments.push_back(lasting_name(value));
+  }
+  for (const auto& [value, type] : flags.attachments.typed) {
+    if (value != "-") saved.typed_attachments.push_back({type, lasting_name(value)});
+  }
   return save_prompt(saved);
 }
 
@@ -204,8 +218,7 @@ Result<chat::TurnRequest> request_of(const PromptFlags& flags, const Assembled& 
   asked.system = parts.system;
   HOB_TRY(asked.options, model.check_options(parts.options));
   asked.constraint = parts.constraint;
-  if (parts.constraint && parts.constraint->kind == engine::ConstraintKind::kJsonSchema)
-    request.schema = ordered_json::parse(parts.constraint->text, nullptr, false);
+  request.schema = parts.schema;
   asked.stream =
       model.info().streams && !flags.no_stream && !flags.wants_json() && !flags.extracts();
   asked.hide_reasoning = flags.hide_reasoning;
