@@ -24,6 +24,7 @@ constexpr int kHistorySize = 1000;
 // One byte from the terminal; false at end of file or when Ctrl-C came.
 bool read_byte(int fd, char& byte) {
   for (;;) {
+    if (os::InterruptGuard::requested()) return false;  // it came while the line was being drawn
     const ssize_t n = ::read(fd, &byte, 1);
     if (n == 1) return true;
     if (n < 0 && errno == EINTR && !os::InterruptGuard::requested()) continue;
