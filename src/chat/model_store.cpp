@@ -149,6 +149,7 @@ Result<std::string> ModelStore::find_named(std::string_view wanted) const {
     found = exact();
     if (found.empty()) return default_is_missing(folders_);
   }
+  if (found.empty() && key == kDefaultModel) return default_is_missing(folders_);
   if (found.empty())
     found = matching(models, [&](const auto& name) { return name.starts_with(key); });
   if (found.empty()) {
