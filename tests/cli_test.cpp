@@ -362,7 +362,7 @@ TEST_F(CliTest, SchemasOfFields) {
 TEST_F(CliTest, WrongConstraintsAreErrorsBeforeAModelIsLookedFor) {
   EXPECT_THAT(hob({"--schema", "nothing-here", "x"}).err,
               HasSubstr("Invalid schema: 'nothing-here'"));
-  EXPECT_THAT(hob({"--schema", "t:person", "x"}).err, HasSubstr("templates"));
+  EXPECT_THAT(hob({"--schema", "t:person", "x"}).err, HasSubstr("Invalid template: person"));
   EXPECT_THAT(hob({"--schema", "a,b", "--regex", "x", "x"}).err, HasSubstr("one of --schema"));
   std::ofstream(home_ / "broken.json") << "{";
   const std::string broken = (home_ / "broken.json").string();

@@ -236,6 +236,8 @@ Result<> check(const PromptFlags& flags, const Assembled& parts, const std::stri
                 "--system has no place in a --raw prompt: put its text into the prompt");
   }
   if (model == chat::kEchoModel) return {};
+  // Before a model is looked for and loaded.
+  for (const auto& [key, value] : parts.options) HOB_TRY_VOID(check_option(model, key, value));
   if (conversation.has_begun() && !parts.system.empty()) {
     return fail(ErrorKind::kInvalid,
                 "--system: the conversation has begun, and keeps the system prompt that it has");
@@ -255,8 +257,8 @@ Result<> print_options(Io& io, const std::string& id) {
     io.write(options_text(model, listing_width(io), false, true) + "\n");
     return {};
   }
-  HOB_TRY(const std::string found, model_id(id));
-  io.write(options_text(local_model(found), listing_width(io), false, true) + "\n");
+  HOB_TRY(const std::string path, chat::ModelStore::standard().find(id));
+  io.write(options_text(local_model(path), listing_width(io), false, true) + "\n");
   return {};
 }
 
