@@ -88,14 +88,17 @@ int no_such_command(std::string_view group, std::string_view word, Io& io) {
 // as one.
 std::string meant_by(const CLI::App& app, const std::string& flag) {
   const auto flags = flag_names(app);
-  if (const std::string near = nearest(flag, flags); !near.empty()) return near;
-  if (std::find(flags.begin(), flags.end(), "--option") == flags.end()) return {};
+  const std::string near_flag = nearest(flag, flags);
+  if (std::find(flags.begin(), flags.end(), "--option") == flags.end()) return near_flag;
   std::string word = flag.substr(std::min(flag.find_first_not_of('-'), flag.size()));
   std::replace(word.begin(), word.end(), '-', '_');
   std::vector<std::string> options;
   for (const auto& option : engine::sampler_option_table()) options.emplace_back(option.name);
   const std::string near = nearest(word, options);
-  return near.empty() ? near : fmt::format("-o {} VALUE", near);
+  if (near.empty()) return near_flag;
+  const bool flag_is_nearer =
+      !near_flag.empty() && edit_distance(flag, near_flag) <= edit_distance(word, near);
+  return flag_is_nearer ? near_flag : fmt::format("-o {} VALUE", near);
 }
 
 // What CLI11 left over, in the words of Click.
