@@ -96,9 +96,9 @@ std::string meant_by(const CLI::App& app, const std::string& flag) {
   for (const auto& option : engine::sampler_option_table()) options.emplace_back(option.name);
   const std::string near = nearest(word, options);
   if (near.empty()) return near_flag;
-  if (!near_flag.empty() && edit_distance(flag, near_flag) <= edit_distance(word, near))
-    return near_flag;
-  return fmt::format("-o {} VALUE", near);
+  const bool flag_is_nearer =
+      !near_flag.empty() && edit_distance(flag, near_flag) <= edit_distance(word, near);
+  return flag_is_nearer ? near_flag : fmt::format("-o {} VALUE", near);
 }
 
 // What CLI11 left over, in the words of Click.
