@@ -393,23 +393,25 @@ class PromptTest(Case):
         self.assertFalse(marker.exists())
 
     def on_terminal(self, args, keys, early=b""):
-        """What the program shows on a terminal of its own; `keys` are pressed once it asks."""
+        """What the program shows on a terminal of its own; `keys` are pressed once it asks, and again
+        until it answers, for what comes before the line is whole does not count."""
         pid, fd = pty.fork()
         if pid == 0:
             os.chdir(self.work)
             os.execve(HOB, [HOB, *args], {**self.env, "TERM": "xterm"})
         os.write(fd, early)
-        shown, pressed, deadline = b"", False, time.monotonic() + 60
+        shown, pressed, deadline = b"", 0, time.monotonic() + 60
         while time.monotonic() < deadline:
+            asked = b"/ran" in shown.split(b"Ctrl-C does not")[-1]
+            if asked and time.monotonic() > pressed + 1:
+                pressed = time.monotonic()
+                os.write(fd, keys)
             if not select.select([fd], [], [], 0.2)[0]:
                 continue
             try:
                 shown += os.read(fd, 4096)
             except OSError:
                 break
-            if not pressed and b"touch" in shown.split(b"Ctrl-C does not")[-1] and b"> " in shown:
-                pressed = True
-                os.write(fd, keys)
         else:
             os.kill(pid, signal.SIGKILL)
         os.close(fd)

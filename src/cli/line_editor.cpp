@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <clocale>
 #include <filesystem>
+#include <utility>
 
 #include "base/check.h"
 #include "cli/safe_text.h"
@@ -36,24 +37,6 @@ size_t sequence_length(unsigned char lead) {
   return lead < 0xC0 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
 }
 
-// libedit's contract: 1 and a character, 0 at the end.
-int read_character(EditLine* editor, wchar_t* character) {
-  FILE* in = nullptr;
-  el_get(editor, EL_GETFP, 0, &in);
-  std::string bytes(1, '\0');
-  if (!read_byte(fileno(in), bytes[0])) return 0;
-  const size_t length = sequence_length(static_cast<unsigned char>(bytes[0]));
-  while (bytes.size() < length) {
-    char next;
-    if (!read_byte(fileno(in), next)) return 0;
-    bytes.push_back(next);
-  }
-  const text::Utf8Sequence decoded = text::next_utf8(bytes);
-  const bool whole = decoded.head == text::Utf8Head::kWhole;
-  *character = static_cast<wchar_t>(whole ? decoded.code_point : 0xFFFD);
-  return 1;
-}
-
 // libedit measures and encodes by locale; without a UTF-8 one it would garble what is typed.
 void choose_utf8() {
   std::setlocale(LC_CTYPE, "");
@@ -68,11 +51,32 @@ struct LineEditor::Impl {
   EditLine* editor = nullptr;
   History* history = nullptr;
   HistEvent event{};
+  bool forget_typed = false;  // what was typed before the next character is asked for
 
-  static char* prompt(EditLine* editor) {
+  static Impl& of(EditLine* editor) {
     Impl* self = nullptr;
     el_get(editor, EL_CLIENTDATA, &self);
-    return self->mark.data();
+    return *self;
+  }
+  static char* prompt(EditLine* editor) { return of(editor).mark.data(); }
+
+  // libedit's contract: 1 and a character, 0 at the end.
+  static int read_character(EditLine* editor, wchar_t* character) {
+    FILE* in = nullptr;
+    el_get(editor, EL_GETFP, 0, &in);
+    if (std::exchange(of(editor).forget_typed, false)) os::discard_typed(fileno(in));
+    std::string bytes(1, '\0');
+    if (!read_byte(fileno(in), bytes[0])) return 0;
+    const size_t length = sequence_length(static_cast<unsigned char>(bytes[0]));
+    while (bytes.size() < length) {
+      char next;
+      if (!read_byte(fileno(in), next)) return 0;
+      bytes.push_back(next);
+    }
+    const text::Utf8Sequence decoded = text::next_utf8(bytes);
+    const bool whole = decoded.head == text::Utf8Head::kWhole;
+    *character = static_cast<wchar_t>(whole ? decoded.code_point : 0xFFFD);
+    return 1;
   }
 
   Impl(Io& io, std::string history_path) : path(std::move(history_path)) {
@@ -86,7 +90,7 @@ struct LineEditor::Impl {
     el_set(editor, EL_PROMPT, &Impl::prompt);
     el_set(editor, EL_EDITOR, "emacs");
     el_set(editor, EL_HIST, ::history, history);
-    el_set(editor, EL_GETCFN, &read_character);
+    el_set(editor, EL_GETCFN, &Impl::read_character);
     el_set(editor, EL_BIND, "^R", "em-inc-search-prev", nullptr);
     el_source(editor, nullptr);  // the person's own ~/.editrc
   }
@@ -136,7 +140,9 @@ LineEditor::Outcome LineEditor::edit(const char* mark, const std::string& text,
                                      std::string& line) {
   HOB_CHECK(impl_ != nullptr, "a line is edited on a terminal only");
   HOB_CHECK(safe_line(text) == text, "a text that could act as keys");
-  os::discard_typed(fileno(io_.in));
+  // libedit takes the terminal out of its line mode only when it asks for a key, after it has drawn the
+  // line: an Enter from before then was pressed on a line that nobody had seen.
+  impl_->forget_typed = true;
   el_push(impl_->editor, text.c_str());
   return read(mark, line);
 }

@@ -23,8 +23,8 @@ class LineEditor {
   // (under an os::InterruptGuard), Ctrl-D on an empty line kEnd.
   Outcome read(const char* mark, std::string& line);
   // The same, with `text` on the line already as if it had been typed. It must be one line of plain
-  // characters: any other could act as a key. What was typed ahead is forgotten first, so that no
-  // earlier Enter counts for it. On a terminal only.
+  // characters: any other could act as a key. What was typed before the line stood there whole is
+  // forgotten, so that no earlier Enter counts for it. On a terminal only.
   Outcome edit(const char* mark, const std::string& text, std::string& line);
   // Remembers a whole message for the arrow keys.
   void remember(const std::string& text);
