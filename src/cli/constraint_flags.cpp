@@ -71,6 +71,14 @@ void ConstraintFlags::declare(CLI::App& app) {
       ->option_text("GRAMMAR");
 }
 
+Result<std::optional<ordered_json>> ConstraintFlags::asked_schema(
+    const StoredSchemas& stored) const {
+  if (!schema && !schema_multi) return std::nullopt;
+  HOB_TRY(auto resolved, resolve_schema(schema ? *schema : *schema_multi, stored));
+  if (schema_multi) resolved.schema = text::schema_of_many(std::move(resolved.schema));
+  return std::optional<ordered_json>(std::move(resolved.schema));
+}
+
 Result<std::optional<chat::ConstraintText>> ConstraintFlags::constraint(
     const StoredSchemas& stored) const {
   using engine::ConstraintKind;

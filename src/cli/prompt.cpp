@@ -53,6 +53,7 @@ struct Assembled {
   std::vector<store::Attachment> attachments;
   chat::OptionTexts options;
   std::optional<chat::ConstraintText> constraint;
+  std::optional<ordered_json> schema;  // that the constraint comes from, as it was asked for
 };
 
 // Piped text, one space, the argument: as llm joins them. At a terminal with nothing else to send,
@@ -120,8 +121,11 @@ Result<Assembled> assemble(Io& io, const PromptFlags& flags, TemplateParts& temp
   Assembled out;
   out.options = flags.reply.option_texts();
   out.options.insert(out.options.end(), templates.options.begin(), templates.options.end());
-  HOB_TRY(out.constraint, flags.constraint.constraint(stored_schemas(flags.ledger.gate)));
+  const StoredSchemas stored = stored_schemas(flags.ledger.gate);
+  HOB_TRY(out.constraint, flags.constraint.constraint(stored));
+  HOB_TRY(out.schema, flags.constraint.asked_schema(stored));
   if (!out.constraint && templates.schema) {
+    out.schema = templates.schema;
     out.constraint = chat::ConstraintText{engine::ConstraintKind::kJsonSchema,
                                           "the template's schema", templates.schema->dump()};
   }
@@ -164,10 +168,7 @@ Result<> save_template(Io& io, const PromptFlags& flags) {
   if (saved.model.empty() && !flags.queries.empty()) {
     HOB_TRY(saved.model, model_by_query(flags.queries));
   }
-  HOB_TRY(const auto constraint,
-          flags.constraint.constraint(stored_schemas(flags.ledger.gate)));
-  if (constraint && constraint->kind == engine::ConstraintKind::kJsonSchema)
-    saved.schema = ordered_json::parse(constraint->text, nullptr, false);
+  HOB_TRY(saved.schema, flags.constraint.asked_schema(stored_schemas(flags.ledger.gate)));
   HOB_TRY(saved.prompt, whole_prompt(io, flags.text, true));
   saved.params = flags.parts.params;
   saved.options = flags.reply.option_texts();
@@ -204,8 +205,7 @@ Result<chat::TurnRequest> request_of(const PromptFlags& flags, const Assembled& 
   asked.system = parts.system;
   HOB_TRY(asked.options, model.check_options(parts.options));
   asked.constraint = parts.constraint;
-  if (parts.constraint && parts.constraint->kind == engine::ConstraintKind::kJsonSchema)
-    request.schema = ordered_json::parse(parts.constraint->text, nullptr, false);
+  request.schema = parts.schema;
   asked.stream =
       model.info().streams && !flags.no_stream && !flags.wants_json() && !flags.extracts();
   asked.hide_reasoning = flags.hide_reasoning;
