@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "os/file.h"
+#include "prompts/templates.h"
 #include "text/schema_dsl.h"
 
 namespace hob::cli {
@@ -22,16 +23,25 @@ Result<std::string> text_or_file(const std::string& argument) {
   return os::read_file(argument);
 }
 
+Result<ordered_json> schema_of_template(const std::string& name) {
+  auto found = prompts::TemplateStore::standard().load(name);
+  if (!found)
+    return fail(found.error().kind, "Invalid template: {}: {}", name, found.error().message);
+  if (!found->schema_object)
+    return fail(ErrorKind::kInvalid, "Template '{}' has no schema", name);
+  return *found->schema_object;
+}
+
 }  // namespace
 
 Result<ResolvedSchema> resolve_schema(const std::string& text, const StoredSchemas& stored) {
   constexpr const char* kSpace = " \t\r\n";
-  if (text.starts_with("t:")) {
-    return fail(ErrorKind::kUnsupported, "--schema '{}': schemas of templates are not supported",
-                text);
-  }
   const size_t begin = std::min(text.find_first_not_of(kSpace), text.size());
   const std::string inner = text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
+  if (inner.starts_with("t:")) {
+    HOB_TRY(auto schema, schema_of_template(inner.substr(2)));
+    return ResolvedSchema{std::move(schema)};
+  }
   if (inner.starts_with('{')) {
     auto schema = ordered_json::parse(inner, nullptr, false);
     if (!schema.is_discarded()) return ResolvedSchema{std::move(schema)};

@@ -21,7 +21,7 @@ struct ResolvedSchema {
 };
 
 // The schema that a person means by `text`, as llm reads it: JSON, the short notation
-// (text/schema_dsl.h), a file, or the id of a stored schema.
+// (text/schema_dsl.h), a file, "t:" and a template's name, or the id of a stored schema.
 Result<ResolvedSchema> resolve_schema(const std::string& text, const StoredSchemas& stored);
 
 struct ConstraintFlags {
