@@ -223,6 +223,13 @@ TEST_F(CliTest, FirstWordThatIsNoCommandIsAPrompt) {
   EXPECT_THAT(hob({"template"}).out, HasSubstr("template render"));
 }
 
+TEST_F(CliTest, FlagsTakeNoValue) {
+  EXPECT_THAT(hob({"models", "--json=yes"}).err, HasSubstr("Option '--json' does not take a value."));
+  EXPECT_EQ(hob({"models", "--json=yes"}).status, 2);
+  EXPECT_EQ(hob({"models", "--json", "--json"}).status, 0);
+  EXPECT_THAT(hob({"-s", "--no-stream=x", "-m", "nosuch", "hi"}).err, HasSubstr("nosuch"));
+}
+
 // `hob models -q x` is `hob models list -q x`: for every group that has a list.
 TEST_F(CliTest, AGroupRunsItsListAlsoWithFlags) {
   EXPECT_EQ(hob({"models", "--json", "-q", "none"}).out, "[]\n");

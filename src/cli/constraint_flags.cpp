@@ -23,20 +23,25 @@ Result<std::string> text_or_file(const std::string& argument) {
   return os::read_file(argument);
 }
 
+Result<ordered_json> schema_of_template(const std::string& name) {
+  auto found = prompts::TemplateStore::standard().load(name);
+  if (!found)
+    return fail(found.error().kind, "Invalid template: {}: {}", name, found.error().message);
+  if (!found->schema_object)
+    return fail(ErrorKind::kInvalid, "Template '{}' has no schema", name);
+  return *found->schema_object;
+}
+
 }  // namespace
 
 Result<ResolvedSchema> resolve_schema(const std::string& text, const StoredSchemas& stored) {
   constexpr const char* kSpace = " \t\r\n";
-  if (text.starts_with("t:")) {
-    const std::string name = text.substr(2);
-    HOB_TRY(const auto source, prompts::TemplateStore::standard().load(name));
-    if (!source.schema_object) {
-      return fail(ErrorKind::kInvalid, "Template '{}' has no schema", name);
-    }
-    return ResolvedSchema{*source.schema_object};
-  }
   const size_t begin = std::min(text.find_first_not_of(kSpace), text.size());
   const std::string inner = text.substr(begin, text.find_last_not_of(kSpace) + 1 - begin);
+  if (inner.starts_with("t:")) {
+    HOB_TRY(auto schema, schema_of_template(inner.substr(2)));
+    return ResolvedSchema{std::move(schema)};
+  }
   if (inner.starts_with('{')) {
     auto schema = ordered_json::parse(inner, nullptr, false);
     if (!schema.is_discarded()) return ResolvedSchema{std::move(schema)};
@@ -78,11 +83,10 @@ void ConstraintFlags::declare(CLI::App& app) {
 
 Result<std::optional<ordered_json>> ConstraintFlags::asked_schema(
     const StoredSchemas& stored) const {
-  const auto& given = schema_multi ? schema_multi : schema;
-  if (!given) return std::nullopt;
-  HOB_TRY(auto resolved, resolve_schema(*given, stored));
-  if (schema_multi) return text::schema_of_many(std::move(resolved.schema));
-  return std::move(resolved.schema);
+  if (!schema && !schema_multi) return std::nullopt;
+  HOB_TRY(auto resolved, resolve_schema(schema ? *schema : *schema_multi, stored));
+  if (schema_multi) resolved.schema = text::schema_of_many(std::move(resolved.schema));
+  return std::optional<ordered_json>(std::move(resolved.schema));
 }
 
 Result<std::optional<chat::ConstraintText>> ConstraintFlags::constraint(

@@ -21,7 +21,7 @@ struct ResolvedSchema {
 };
 
 // The schema that a person means by `text`, as llm reads it: JSON, the short notation
-// (text/schema_dsl.h), a file, the id of a stored schema, or "t:TEMPLATE", the schema of a template.
+// (text/schema_dsl.h), a file, "t:" and a template's name, or the id of a stored schema.
 Result<ResolvedSchema> resolve_schema(const std::string& text, const StoredSchemas& stored);
 
 struct ConstraintFlags {
@@ -29,8 +29,8 @@ struct ConstraintFlags {
   void declare(CLI::App& app);
   // What is asked for, files read; nothing where no flag is given. More than one is an error.
   Result<std::optional<chat::ConstraintText>> constraint(const StoredSchemas& stored) const;
-  // The schema among it as the ledger and templates keep it: as it was given, not yet closed to further
-  // fields.
+  // The schema as it is asked for, which is what templates and the ledger keep; nothing without one.
+  // constraint() may be narrower: fields in the short notation allow no others.
   Result<std::optional<nlohmann::ordered_json>> asked_schema(const StoredSchemas& stored) const;
 };
 

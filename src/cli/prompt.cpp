@@ -54,7 +54,7 @@ struct Assembled {
   std::vector<store::Attachment> attachments;
   chat::OptionTexts options;
   std::optional<chat::ConstraintText> constraint;
-  std::optional<ordered_json> schema;  // what the ledger keeps of it
+  std::optional<ordered_json> schema;  // that the constraint comes from, as it was asked for
 };
 
 // Piped text, one space, the argument: as llm joins them. At a terminal with nothing else to send,
@@ -122,7 +122,7 @@ Result<Assembled> assemble(Io& io, const PromptFlags& flags, TemplateParts& temp
   Assembled out;
   out.options = flags.reply.option_texts();
   out.options.insert(out.options.end(), templates.options.begin(), templates.options.end());
-  const auto stored = stored_schemas(flags.ledger.gate);
+  const StoredSchemas stored = stored_schemas(flags.ledger.gate);
   HOB_TRY(out.constraint, flags.constraint.constraint(stored));
   HOB_TRY(out.schema, flags.constraint.asked_schema(stored));
   if (!out.constraint && templates.schema) {

@@ -153,10 +153,30 @@ std::vector<std::string> with_empty_values(const CLI::App& app, std::vector<std:
   return out;
 }
 
+// The first "--flag=value" whose flag takes no value; CLI11 would read one into it. What follows an
+// option that takes values is theirs, whatever it looks like.
+std::string flag_with_value(const CLI::App& app, const std::vector<std::string>& words) {
+  for (size_t i = 0; i < words.size() && words[i] != "--"; ++i) {
+    const size_t equals = words[i].find('=');
+    const std::string name = words[i].substr(0, equals);
+    const CLI::Option* option = name.starts_with('-') ? app.get_option_no_throw(name) : nullptr;
+    if (!option) continue;
+    const int values = option->get_items_expected_min();
+    if (equals == std::string::npos) {
+      i += static_cast<size_t>(std::max(values, 0));
+    } else if (option->get_items_expected_max() == 0) {
+      return name;
+    }
+  }
+  return {};
+}
+
 int run_command(const Command& command, std::vector<std::string> arguments, Io& io) {
   CLI::App app;
   define_common(app);
   const Action action = command.define(app, io);
+  if (const std::string flag = flag_with_value(app, arguments); !flag.empty())
+    return usage_error(command, app, io, fmt::format("Option '{}' does not take a value.", flag));
   try {
     arguments = with_empty_values(app, std::move(arguments));
     std::reverse(arguments.begin(), arguments.end());  // CLI11 takes them from the back

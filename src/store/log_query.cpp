@@ -53,11 +53,12 @@ void add_common(Conditions& conditions, const LogFilter& filter) {
   }
 }
 
+// Nothing but a query narrows the turns down.
 bool only_a_query(const LogFilter& filter) {
-  return !given(filter.model) && !given(filter.conversation) && filter.fragments.empty() &&
+  return given(filter.query) && !given(filter.model) && !given(filter.conversation) && filter.fragments.empty() &&
          filter.tools.empty() && !filter.any_tool && !given(filter.schema_id) &&
          !given(filter.id_after) && !given(filter.id_from) && !given(filter.since) &&
-         !given(filter.until) && filter.ids.empty() && !filter.latest;
+         !given(filter.until) && filter.ids.empty();
 }
 
 std::string limit(const LogFilter& filter) {
@@ -67,11 +68,22 @@ std::string limit(const LogFilter& filter) {
 // The matches of the query in the search table `fts`, with their ranks. Where nothing else narrows
 // them down only the best are taken.
 std::string hits(Conditions& conditions, const LogFilter& filter, std::string_view fts) {
+  const bool best = !filter.latest && only_a_query(filter);
   const std::string rank =
       filter.latest ? "0.0" : fmt::format("bm25({}, {})", fts, kWeights);
   return fmt::format("(select rowid as place, {} as score from {} where {} match {}{}) as hit", rank,
                      fts, fts, conditions.parameter(*filter.query),
-                     only_a_query(filter) ? " order by score" + limit(filter) : "");
+                     best ? " order by score" + limit(filter) : "");
+}
+
+// The newest of many matches, from the index of turns downwards: with that many, the next match is
+// never far, while sorting them all would have to look each of them up.
+std::string newest_hits(Conditions& conditions, const LogFilter& filter) {
+  return fmt::format(
+      "(select s.turn_id as id, 0.0 as score from turn_search s where +s.id in (select rowid from"
+      " turn_search_fts where turn_search_fts match {}) order by s.turn_id desc{}) as hit"
+      " cross join turns as t on t.id = hit.id",
+      conditions.parameter(*filter.query), limit(filter));
 }
 
 std::string order(const LogFilter& filter) {
@@ -95,15 +107,31 @@ void LogQuery::bind(SQLite::Statement& statement) const {
   for (const auto& [name, value] : values) statement.bind(name, value);
 }
 
-LogQuery turns_query(const LogFilter& filter, bool has_records) {
+bool wants_newest_matches(const LogFilter& filter) {
+  return only_a_query(filter) && filter.latest && filter.count;
+}
+
+LogQuery match_count_query(const LogFilter& filter) {
+  LogQuery query;
+  Conditions conditions(query);
+  query.sql = fmt::format(
+      "select count(*) from (select 1 from turn_search_fts where turn_search_fts match {} limit {})",
+      conditions.parameter(*filter.query), kManyMatches);
+  return query;
+}
+
+LogQuery turns_query(const LogFilter& filter, const LogFacts& facts) {
   LogQuery query;
   Conditions conditions(query);
   const bool search = given(filter.query);
-  const std::string from =
-      search ? hits(conditions, filter, "turn_search_fts") +
-                   " cross join turn_search on turn_search.id = hit.place"
-                   " cross join turns as t on t.id = turn_search.turn_id"
-             : "turns as t";
+  std::string from = "turns as t";
+  if (search && facts.many_matches) {
+    from = newest_hits(conditions, filter);
+  } else if (search) {
+    from = hits(conditions, filter, "turn_search_fts") +
+           " cross join turn_search on turn_search.id = hit.place"
+           " cross join turns as t on t.id = turn_search.turn_id";
+  }
   add_common(conditions, filter);
   if (given(filter.conversation)) conditions.add("t.thread_id = {}", *filter.conversation);
   for (const std::string& hash : filter.fragments) {
@@ -122,8 +150,8 @@ LogQuery turns_query(const LogFilter& filter, bool has_records) {
       " t.response_json, schemas.content, {}, t.parent_message_hash, t.tip_message_hash, {}"
       " from {} left join threads on threads.id = t.thread_id"
       " left join schemas on schemas.id = t.schema_id{}{} order by {}{}",
-      search ? "hit.score" : "0.0", has_records ? "records.state, records.error" : "null, null",
-      from, has_records ? " left join turn_records as records on records.turn_id = t.id" : "",
+      search ? "hit.score" : "0.0", facts.has_records ? "records.state, records.error" : "null, null",
+      from, facts.has_records ? " left join turn_records as records on records.turn_id = t.id" : "",
       conditions.where(), order(filter), limit(filter));
   return query;
 }

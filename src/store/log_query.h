@@ -28,9 +28,18 @@ enum LogColumn : int {
   kPrompt = kParent, kSystem, kPromptJson, kResponse, kReasoning  // responses
 };
 
-// `has_records`: the database has hob's own table turn_records.
-LogQuery turns_query(const LogFilter& filter, bool has_records);
+// What the statement may rely on.
+struct LogFacts {
+  bool has_records = false;   // the database has hob's own table turn_records
+  bool many_matches = false;  // of the query, which alone narrows the turns down
+};
+LogQuery turns_query(const LogFilter& filter, const LogFacts& facts);
 LogQuery responses_query(const LogFilter& filter);
+// Whether the newest matches of the query are wanted and nothing else; then their number decides how
+// they are found. The statement counts them, as far as it matters.
+bool wants_newest_matches(const LogFilter& filter);
+LogQuery match_count_query(const LogFilter& filter);
+inline constexpr int64_t kManyMatches = 2000;
 // Two columns, id and conversation, newest first.
 LogQuery turn_conversations_query(const LogFilter& filter);
 LogQuery response_conversations_query(const LogFilter& filter);

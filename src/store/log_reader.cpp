@@ -401,12 +401,19 @@ class ResponseBuilder {
 
 Result<std::vector<LoggedTurn>> collect(Database& ledger, SQLite::Database& sql,
                                         const LogFilter& filter) {
-  HOB_TRY(const bool has_records, ledger.has_table("turn_records"));
+  LogFacts facts;
+  HOB_TRY(facts.has_records, ledger.has_table("turn_records"));
+  if (wants_newest_matches(filter)) {
+    const LogQuery query = match_count_query(filter);
+    SQLite::Statement statement(sql, query.sql);
+    query.bind(statement);
+    facts.many_matches = statement.executeStep() && statement.getColumn(0).getInt64() == kManyMatches;
+  }
   TurnBuilder turns(sql);
   ResponseBuilder responses(sql, turns);
   std::vector<LoggedTurn> rows;
   {
-    const LogQuery query = turns_query(filter, has_records);
+    const LogQuery query = turns_query(filter, facts);
     SQLite::Statement statement(sql, query.sql);
     query.bind(statement);
     while (statement.executeStep()) rows.push_back(turns.build(statement));

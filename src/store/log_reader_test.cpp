@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -138,6 +139,25 @@ TEST_F(LogReader, SearchRanksPromptsOverReplies) {
   const auto wrong = read_turns(db, {.query = "\""});
   ASSERT_FALSE(wrong);
   EXPECT_THAT(wrong.error().message, HasSubstr("Invalid search query: "));
+}
+
+// Two ways to find the newest matches, one for few and one for many.
+TEST_F(LogReader, TheNewestOfManyMatches) {
+  auto db = ledger("a.db", "");
+  execute(db,
+          "insert into turns (id, model) with recursive n(i) as (select 1 union all select i + 1"
+          " from n where i < 4000) select printf('t%05d', i * 7919 % 4001), 'm' from n");
+  execute(db,
+          "insert into turn_search (turn_id, prompt, response)"
+          " select id, iif(rowid % 4 = 0, 'odd', 'pelican'), 'reply' from turns");
+  const auto all = ids(db, {.query = "pelican", .latest = true});
+  ASSERT_EQ(all.size(), 3000u);
+  EXPECT_TRUE(std::is_sorted(all.rbegin(), all.rend()));
+  const auto some = ids(db, {.count = 50, .query = "pelican", .latest = true});
+  EXPECT_EQ(some, std::vector<std::string>(all.begin(), all.begin() + 50));
+  const auto few = ids(db, {.count = 50, .query = "odd", .latest = true});
+  EXPECT_EQ(few.size(), 50u);
+  EXPECT_EQ(ids(db, {.count = 50, .query = "pelican NOT reply", .latest = true}).size(), 0u);
 }
 
 TEST_F(LogReader, ConversationsAreThoseUsedLastFirst) {
