@@ -55,7 +55,7 @@ class LlmCompatSuiteTest(unittest.TestCase):
     def test_there_are_enough(self):
         self.assertGreaterEqual(sum(len(case.commands) for case in CASES), 250)
         # 5 % is the aim; what is not right yet stands among the rows and says so.
-        self.assertLessEqual(len(INTENDED), 0.09 * len(CASES))
+        self.assertLessEqual(len(INTENDED), 0.07 * len(CASES))
 
     def test_a_difference_is_seen_and_so_is_one_that_went_away(self):
         llm = ["$ x", "status 0", "| a", "file user/f", "| b"]
