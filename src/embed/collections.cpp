@@ -295,7 +295,7 @@ std::string encode_vector(std::span<const float> vector) {
 
 Vector decode_vector(std::string_view bytes) {
   Vector vector(bytes.size() / sizeof(float));
-  std::memcpy(vector.data(), bytes.data(), vector.size() * sizeof(float));
+  if (!vector.empty()) std::memcpy(vector.data(), bytes.data(), vector.size() * sizeof(float));  // memcpy refuses null
   return vector;
 }
 
