@@ -48,25 +48,31 @@ Result<Cost> cost_of(const PriceRow& row, const TokenUse& use) {
 }
 
 Result<Prediction> predicted_cost(const PriceTable& table, std::string_view model,
-                                  uint64_t input_tokens, uint64_t max_output,
+                                  std::span<const uint64_t> inputs, uint64_t max_output,
                                   std::string_view day) {
   Prediction prediction;
+  prediction.requests = inputs.size();
   prediction.max_output = max_output;
-  HOB_TRY(prediction.price, table.find(model, day, input_tokens));
-  HOB_TRY(const Cost input, cost_of(prediction.price.row, {.input = input_tokens}));
-  HOB_TRY(const Cost most,
-          cost_of(prediction.price.row, {.input = input_tokens, .output = max_output}));
-  prediction.input = input.total;
-  prediction.at_most = most.total;
+  const uint64_t longest = *std::max_element(inputs.begin(), inputs.end());
+  HOB_TRY(prediction.price, table.find(model, day, longest));
+  for (const uint64_t input : inputs) {
+    HOB_TRY(const FoundPrice price, table.find(model, day, input));
+    HOB_TRY(const Cost prompt, cost_of(price.row, {.input = input}));
+    HOB_TRY(const Cost most, cost_of(price.row, {.input = input, .output = max_output}));
+    prediction.input += prompt.total;
+    prediction.at_most += most.total;
+  }
   return prediction;
 }
 
 std::string prediction_text(const Prediction& prediction) {
   const PriceRow& row = prediction.price.row;
+  const size_t n = prediction.requests;
   std::string text = fmt::format("estimate: {} for the prompt", dollars(prediction.input));
+  if (n > 1) text = fmt::format("estimate: {} for {} prompts", dollars(prediction.input), n);
   if (prediction.max_output > 0)
-    text += fmt::format(", at most {} with {} tokens of reply", dollars(prediction.at_most),
-                        prediction.max_output);
+    text += fmt::format(", at most {} with {}{} tokens of reply", dollars(prediction.at_most),
+                        n > 1 ? fmt::format("{} x ", n) : "", prediction.max_output);
   text += fmt::format(" ({}: ${} in", row.id, row.rates.input ? price_text(*row.rates.input) : "?");
   if (row.rates.output) text += fmt::format(" and ${} out", price_text(*row.rates.output));
   text += fmt::format(" per million tokens, as of {}", row.as_of);

@@ -47,15 +47,20 @@ TEST(Cost, APriceThatIsNotPublishedIsAnErrorAndNotZero) {
 }
 
 TEST(Cost, PredictionsSayThatTheyAreEstimates) {
+  constexpr uint64_t kOne[] = {1000}, kThree[] = {1000, 2000, 3000};
   const PriceTable table = PriceTable::built_in();
-  const auto prediction = predicted_cost(table, "gpt-4o-2024-11-20", 1000, 500, "2025-01-01");
+  const auto prediction = predicted_cost(table, "gpt-4o-2024-11-20", kOne, 500, "2025-01-01");
   ASSERT_TRUE(prediction.has_value());
   const std::string text = prediction_text(*prediction);
   EXPECT_EQ(
       text,
       "estimate: $0.0025 for the prompt, at most $0.0075 with 500 tokens of reply (gpt-4o: "
       "$2.5 in and $10 out per million tokens, as of 2025-04-14, family of gpt-4o-2024-11-20)");
-  EXPECT_FALSE(predicted_cost(table, "my-local-model", 1, 1, "2025-01-01").has_value());
+  const auto several = predicted_cost(table, "gpt-4o", kThree, 500, "2025-01-01");
+  ASSERT_TRUE(several.has_value());
+  EXPECT_THAT(prediction_text(*several),
+              HasSubstr("$0.015 for 3 prompts, at most $0.03 with 3 x 500 tokens of reply"));
+  EXPECT_FALSE(predicted_cost(table, "my-local-model", kOne, 1, "2025-01-01").has_value());
 }
 
 TEST(Cost, APriceSurvivesTheLedger) {

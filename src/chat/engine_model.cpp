@@ -130,16 +130,51 @@ class EngineModel : public Model {
   }
 
   Result<ModelReply> reply(const ModelRequest& request, const OnText& on_text) override {
-    HOB_TRY(ReplyOptions options, reply_options(request.options));
-    options.constraint = request.constraint;
-    options.alternatives = request.alternatives;
-    options.cancel = request.cancel;
-    HOB_TRY(const auto messages, asked(request));
-    HOB_TRY(RenderedPrompt rendered, model_->render(messages, request.raw));
+    HOB_TRY(const ReplyOptions options, options_of(request));
+    HOB_TRY(RenderedPrompt rendered, render(request));
     const auto show = [&](std::string_view text) {
       if (on_text) on_text(Stream::kText, text);
     };
     HOB_TRY(Reply reply, model_->reply_rendered(rendered, options, show));
+    return answer(options, std::move(rendered), std::move(reply));
+  }
+
+  Result<> replies(size_t width, const NextJob& next) override {
+    return model_->replies(width, [&]() -> std::optional<ReplyJob> {
+      while (auto job = next()) {
+        auto reply_job = to_reply_job(*job);
+        if (reply_job) return *std::move(reply_job);
+        job->on_done(tl::unexpected<Error>(std::move(reply_job.error())));
+      }
+      return std::nullopt;
+    });
+  }
+
+ private:
+  static Result<ReplyOptions> options_of(const ModelRequest& request) {
+    HOB_TRY(ReplyOptions options, reply_options(request.options));
+    options.constraint = request.constraint;
+    options.alternatives = request.alternatives;
+    options.cancel = request.cancel;
+    return options;
+  }
+
+  Result<RenderedPrompt> render(const ModelRequest& request) const {
+    HOB_TRY(const auto messages, asked(request));
+    return model_->render(messages, request.raw);
+  }
+
+  Result<ReplyJob> to_reply_job(const ModelJob& job) const {
+    HOB_TRY(ReplyOptions options, options_of(job.request));
+    HOB_TRY(RenderedPrompt rendered, render(job.request));
+    auto on_done = [this, options, rendered, done = job.on_done](Result<Reply> reply) {
+      if (!reply) return done(tl::unexpected<Error>(std::move(reply.error())));
+      done(answer(options, rendered, *std::move(reply)));
+    };
+    return ReplyJob{std::move(rendered), std::move(options), std::move(on_done)};
+  }
+
+  ModelReply answer(const ReplyOptions& options, RenderedPrompt rendered, Reply reply) const {
     ModelReply out;
     out.record = record(options, std::move(rendered), reply);
     out.text = reply.text;
@@ -153,7 +188,6 @@ class EngineModel : public Model {
     return out;
   }
 
- private:
   static Result<std::vector<Message>> asked(const ModelRequest& request) {
     auto messages = plain_messages(request.messages);
     if (!messages.empty() && messages.back().role == "user") return messages;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "engine/batch.h"
 #include "models/registry.h"
 #include "models/vocabulary.h"
 #include "text/stream.h"
@@ -49,6 +50,49 @@ nlohmann::ordered_json to_json(const std::vector<Message>& messages) {
   }
   return out;
 }
+
+// A reply as its tokens come.
+class GrowingReply {
+ public:
+  using OnText = std::function<void(std::string_view)>;
+  GrowingReply(const text::Tokenizer& tokenizer, const ReplyOptions& options,
+          std::optional<engine::Constraint> constraint, OnText on_text)
+      : tokenizer_(tokenizer),
+        constraint_(std::move(constraint)),
+        stream_(options.stop),
+        on_text_(std::move(on_text)) {}
+
+  engine::Constraint* constraint() { return constraint_ ? &*constraint_ : nullptr; }
+
+  // False once a stop string has ended it.
+  bool push(const engine::Sampled& sampled) {
+    reply_.tokens.push_back({sampled.token, sampled.logprob, sampled.alternatives});
+    show(stream_.push(tokenizer_.bytes(sampled.token)));
+    return !stream_.stopped();
+  }
+
+  Reply finish(std::vector<Token> prompt, const engine::Generated& usage) {
+    show(stream_.finish());
+    reply_.usage = usage;
+    reply_.prompt = std::move(prompt);
+    reply_.stop = stream_.matched();
+    reply_.obeys = usage.obeys && !(constraint_ && stream_.stopped());
+    reply_.finish = stream_.stopped() ? engine::Finish::kEnd : usage.finish;
+    return std::move(reply_);
+  }
+
+ private:
+  void show(const std::string& text) {
+    reply_.text += text;
+    if (on_text_ && !text.empty()) on_text_(text);
+  }
+
+  const text::Tokenizer& tokenizer_;
+  std::optional<engine::Constraint> constraint_;
+  text::TextStream stream_;
+  OnText on_text_;
+  Reply reply_;
+};
 
 std::string template_source(const text::Tokenizer& tokenizer) {
   const std::string& own = tokenizer.vocabulary().chat_template;
@@ -108,6 +152,12 @@ struct LocalModel::Impl {
     auto compiled = engine::Constraint::compile(token_table, constraint.kind, constraint.text);
     if (compiled) return compiled;
     return fail(compiled.error().kind, "{}: {}", constraint.source, compiled.error().message);
+  }
+
+  Result<std::optional<engine::Constraint>> compile_any(const ReplyOptions& options) const {
+    if (!options.constraint) return std::nullopt;
+    HOB_TRY(auto compiled, compile(*options.constraint));
+    return compiled;
   }
 
   engine::Request request(const std::vector<Token>& prompt, const ReplyOptions& options) const {
@@ -175,34 +225,45 @@ Result<Reply> LocalModel::reply(const std::vector<Message>& messages, const Repl
 Result<Reply> LocalModel::reply_rendered(const RenderedPrompt& rendered,
                                          const ReplyOptions& options,
                                          const std::function<void(std::string_view)>& on_text) {
-  std::optional<engine::Constraint> constraint;
-  if (options.constraint) {
-    HOB_TRY(constraint, impl_->compile(*options.constraint));
-  }
+  HOB_TRY(auto constraint, impl_->compile_any(options));
   HOB_TRY(auto prompt, encode_rendered(rendered));
   if (!impl_->sequence) {
     HOB_TRY(impl_->sequence, impl_->engine->new_sequence());
   }
-  Reply reply;
-  text::TextStream stream(options.stop);
-  const auto show = [&](const std::string& text) {
-    reply.text += text;
-    if (on_text && !text.empty()) on_text(text);
-  };
-  const auto on_token = [&](const engine::Sampled& sampled) {
-    reply.tokens.push_back({sampled.token, sampled.logprob, sampled.alternatives});
-    show(stream.push(impl_->tokenizer.bytes(sampled.token)));
-    return !stream.stopped();
-  };
+  GrowingReply growing(impl_->tokenizer, options, std::move(constraint), on_text);
   auto request = impl_->request(prompt, options);
-  request.constraint = constraint ? &*constraint : nullptr;
-  HOB_TRY(reply.usage, impl_->engine->generate(*impl_->sequence, request, on_token));
-  show(stream.finish());
-  reply.stop = stream.matched();
-  reply.prompt = std::move(prompt);
-  reply.obeys = reply.usage.obeys && !(constraint && stream.stopped());
-  reply.finish = stream.stopped() ? engine::Finish::kEnd : reply.usage.finish;
-  return reply;
+  request.constraint = growing.constraint();
+  HOB_TRY(const auto usage,
+          impl_->engine->generate(*impl_->sequence, request,
+                                  [&](const engine::Sampled& s) { return growing.push(s); }));
+  return growing.finish(std::move(prompt), usage);
+}
+
+Result<> LocalModel::replies(size_t width, const std::function<std::optional<ReplyJob>()>& next) {
+  const auto engine_job = [&](const ReplyJob& from) -> Result<engine::Job> {
+    HOB_TRY(auto constraint, impl_->compile_any(from.options));
+    HOB_TRY(auto prompt, encode_rendered(from.prompt));
+    const auto growing = std::make_shared<GrowingReply>(impl_->tokenizer, from.options,
+                                                   std::move(constraint), GrowingReply::OnText());
+    engine::Job job;
+    job.request = impl_->request(prompt, from.options);
+    job.request.constraint = growing->constraint();
+    job.on_token = [growing](const engine::Sampled& sampled) { return growing->push(sampled); };
+    job.on_done = [growing, prompt, done = from.on_done](Result<engine::Generated> usage) {
+      if (usage) return done(growing->finish(prompt, *usage));
+      done(tl::unexpected<Error>(usage.error()));
+    };
+    job.prompt = std::move(prompt);
+    return job;
+  };
+  return engine::run_jobs(*impl_->engine, width, [&]() -> std::optional<engine::Job> {
+    while (const auto from = next()) {
+      auto job = engine_job(*from);
+      if (job) return *std::move(job);
+      from->on_done(tl::unexpected<Error>(job.error()));
+    }
+    return std::nullopt;
+  });
 }
 
 const text::Tokenizer& LocalModel::tokenizer() const { return impl_->tokenizer; }

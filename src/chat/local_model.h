@@ -67,6 +67,13 @@ struct Reply {
   engine::Generated usage;
 };
 
+// One of several replies (LocalModel::replies).
+struct ReplyJob {
+  RenderedPrompt prompt;
+  ReplyOptions options;
+  std::function<void(Result<Reply>)> on_done;  // once
+};
+
 // The template that the vocabulary carries or, where it carries none, ChatML as above. Empty: none.
 std::string template_source(const text::Tokenizer& tokenizer);
 
@@ -93,6 +100,11 @@ class LocalModel {
   // are not run again.
   Result<Reply> reply(const std::vector<Message>& messages, const ReplyOptions& options,
                       const std::function<void(std::string_view)>& on_text);
+
+  // Takes jobs from `next` until it gives none and runs at most `width` of them at a time
+  // (engine/batch.h). Each reply is the one that reply() gives. Where there is no memory for a single
+  // conversation more, the jobs under way get that error, and it is returned.
+  Result<> replies(size_t width, const std::function<std::optional<ReplyJob>()>& next);
 
   const text::Tokenizer& tokenizer() const;
   engine::Engine& engine();

@@ -68,6 +68,13 @@ struct ModelReply {
 enum class Stream { kText, kReasoning };
 using OnText = std::function<void(Stream, std::string_view)>;
 
+// One of several requests (Model::replies).
+struct ModelJob {
+  ModelRequest request;
+  std::function<void(Result<ModelReply>)> on_done;  // once
+};
+using NextJob = std::function<std::optional<ModelJob>()>;
+
 class Model {
  public:
   virtual ~Model() = default;
@@ -80,6 +87,13 @@ class Model {
   virtual Result<std::optional<size_t>> count_tokens(const ModelRequest& request) = 0;
   // `on_text` (may be null) sees whole UTF-8 sequences. What came before an error went through it.
   virtual Result<ModelReply> reply(const ModelRequest& request, const OnText& on_text) = 0;
+  // Takes jobs from `next` until it gives none, at most `width` at a time where the model can do
+  // several; returns when all have ended. Each reply is the one that reply() gives. An error is one
+  // that lets no job run; those under way got it too.
+  virtual Result<> replies([[maybe_unused]] size_t width, const NextJob& next) {
+    while (const auto job = next()) job->on_done(reply(job->request, nullptr));
+    return {};
+  }
   // The engine's model behind this one; null: there is none.
   virtual LocalModel* local() { return nullptr; }
 };

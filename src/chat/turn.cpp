@@ -3,10 +3,12 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <memory>
 
-#include "accounts/energy.h"
+#include "accounts/turn_account.h"
 #include "chat/build_name.h"
 #include "chat/model_hash.h"
+#include "chat/turns.h"
 #include "os/energy.h"
 
 namespace hob::chat {
@@ -71,15 +73,6 @@ store::TurnEnd failed(const Said& said, const Error& error, int64_t duration_ms)
   return end;
 }
 
-// What a local model's reply took. Settings that cannot be read give no figure: a record is no place
-// for a guess at what the person meant.
-void add_energy(store::TurnRecord& record, const os::EnergyUse& use) {
-  const auto settings = accounts::EnergySettings::standard();
-  if (record.provider != "local" || !settings) return;
-  record.energy_joules = accounts::energy_of(use, settings->watts_per_core).joules;
-  record.energy_json = accounts::energy_json(use, settings->watts_per_core);
-}
-
 // A recorded turn, or why there is none.
 class Recording {
  public:
@@ -90,8 +83,13 @@ class Recording {
     begun ? void(turn_ = *std::move(begun)) : void(error_ = std::move(begun.error()));
   }
 
-  void finish(store::TurnEnd end) {
+  // `use` lacks what the end says: who answered, and tokens.
+  void finish(store::TurnEnd end, accounts::TurnUse use) {
     if (!turn_) return;
+    if (!end.resolved_model.empty()) use.model = end.resolved_model;
+    use.input_tokens = end.input_tokens;
+    use.output_tokens = end.output_tokens;
+    accounts::account(end.record, use);
     if (!end.record.model_file.empty() && !ledger_->database().in_memory())
       end.record.model_hash = model_hash(end.record.model_file, ledger_->database()).value_or("");
     auto tip = ledger_->finish(*turn_, end);
@@ -111,6 +109,38 @@ class Recording {
   std::optional<Error> error_;
 };
 
+// A turn between its two entries in the ledger.
+class OpenTurn {
+ public:
+  // `request` must live until the end.
+  OpenTurn(const Model& model, store::Ledger* ledger, const TurnRequest& request)
+      : model_(model),
+        request_(request),
+        recording_(ledger, model, request),
+        begun_(Clock::now()) {}
+
+  Result<TurnResult> end(Result<ModelReply> reply, const Said& said, const os::EnergyUse& energy,
+                         bool shared) {
+    const int64_t duration =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun_).count();
+    store::TurnEnd end = reply ? end_of(*reply, duration) : failed(said, reply.error(), duration);
+    end.record = with_origin(reply ? reply->record : store::TurnRecord(), model_, request_);
+    if (reply) end.record.finish = reply->finish;
+    recording_.finish(std::move(end),
+                      {.model = model_.info().id, .energy = energy, .shared = shared});
+    if (!reply) return tl::unexpected<Error>(std::move(reply.error()));
+    TurnResult result{.reply = *std::move(reply), .duration_ms = duration};
+    recording_.describe(result);
+    return result;
+  }
+
+ private:
+  const Model& model_;
+  const TurnRequest& request_;
+  Recording recording_;
+  Clock::time_point begun_;
+};
+
 }  // namespace
 
 std::vector<store::Message> reply_messages(const std::string& text, const std::string& reasoning) {
@@ -124,26 +154,35 @@ std::vector<store::Message> reply_messages(const std::string& text, const std::s
 
 Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnRequest& request,
                             const OnText& on_text) {
-  Recording recording(ledger, model, request);
+  OpenTurn turn(model, ledger, request);
+  auto energy = os::EnergyCounter::start();
   Said said;
   const auto listen = [&](Stream stream, std::string_view text) {
     (stream == Stream::kText ? said.text : said.reasoning) += text;
     if (on_text) on_text(stream, text);
   };
-  auto energy = os::EnergyCounter::start();
-  const auto begun = Clock::now();
   auto reply = model.reply(request.model, listen);
-  const int64_t duration =
-      std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun).count();
-  store::TurnEnd end = reply ? end_of(*reply, duration) : failed(said, reply.error(), duration);
-  end.record = with_origin(reply ? reply->record : store::TurnRecord(), model, request);
-  if (reply) end.record.finish = reply->finish;
-  add_energy(end.record, energy.stop());
-  recording.finish(std::move(end));
-  if (!reply) return tl::unexpected<Error>(std::move(reply.error()));
-  TurnResult result{.reply = *std::move(reply), .duration_ms = duration};
-  recording.describe(result);
-  return result;
+  return turn.end(std::move(reply), said, energy.stop(), /*shared=*/false);
+}
+
+Result<> run_turns(Model& model, store::Ledger* ledger, size_t width, const NextTurn& next) {
+  struct Running {
+    TurnJob job;
+    OpenTurn turn;  // of `job`
+    Running(TurnJob given, const Model& model, store::Ledger* ledger)
+        : job(std::move(given)), turn(model, ledger, job.request) {}
+  };
+  auto energy = os::EnergyCounter::start();
+  return model.replies(width, [&]() -> std::optional<ModelJob> {
+    auto job = next();
+    if (!job) return std::nullopt;
+    const auto running = std::make_shared<Running>(*std::move(job), model, ledger);
+    return ModelJob{running->job.request.model,
+                    [&energy, width, running](Result<ModelReply> reply) {
+                      running->job.on_done(
+                          running->turn.end(std::move(reply), {}, energy.lap(), width > 1));
+                    }};
+  });
 }
 
 }  // namespace hob::chat

@@ -85,6 +85,7 @@ Action define_logs_conversations(CLI::App& app, Io& io);
 Action define_logs_export(CLI::App& app, Io& io);
 Action define_logs_import(CLI::App& app, Io& io);
 Action define_logs_delete(CLI::App& app, Io& io);
+Action define_batch(CLI::App& app, Io& io);
 Action define_cost_list(CLI::App& app, Io& io);
 Action define_cost_estimate(CLI::App& app, Io& io);
 Action define_energy_list(CLI::App& app, Io& io);

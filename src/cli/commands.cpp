@@ -241,6 +241,14 @@ constexpr Command kCommands[] = {
      "hob embed-models default all-MiniLM-L6-v2\n"
      "hob embed-models default --remove-default",
      define_embed_models_default},
+    {"batch", "Ask a model once per row of a file",
+     "PROMPT has the row's columns as $name. What was answered before is not asked again, so that a "
+     "run\n"
+     "that was interrupted goes on where it was.",
+     "hob batch words.csv 'Translate $word into French' --output translated.csv\n"
+     "hob batch rows.jsonl -t summary -m smollm2 --jobs 8 --output out.jsonl\n"
+     "cat rows.jsonl | hob batch - 'Is this spam? $text' --regex '(yes|no)' --column spam",
+     define_batch},
     {"cost list", "Show what the turns on record cost",
      "At the price stored with each turn, or that of its day. Local models cost energy and no money; "
      "turns\n"

@@ -4,6 +4,8 @@
 
 #include "os/file.h"
 #include "prompts/templates.h"
+#include "store/bind.h"
+#include "store/database.h"
 #include "text/schema_dsl.h"
 
 namespace hob::cli {
@@ -33,6 +35,19 @@ Result<ordered_json> schema_of_template(const std::string& name) {
 }
 
 }  // namespace
+
+StoredSchemas schemas_in(const std::string& path) {
+  return [path](const std::string& id) -> std::optional<std::string> {
+    auto database = store::Database::open(path, store::Access::kRead, {});
+    if (!database) return std::nullopt;
+    const auto found = database->read([&](SQLite::Database& sql) -> Result<std::string> {
+      SQLite::Statement row(sql, "select content from schemas where id = ?");
+      row.bind(1, id);
+      return row.executeStep() ? store::text_of(row.getColumn(0)) : std::string();
+    });
+    return found && !found->empty() ? std::optional(*found) : std::nullopt;
+  };
+}
 
 Result<ResolvedSchema> resolve_schema(const std::string& text, const StoredSchemas& stored) {
   constexpr const char* kSpace = " \t\r\n";

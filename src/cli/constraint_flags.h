@@ -15,6 +15,9 @@ namespace hob::cli {
 // The text of the stored schema with this id, or nothing. Empty where nothing is stored.
 using StoredSchemas = std::function<std::optional<std::string>(const std::string& id)>;
 
+// Those of the ledger at `path`, which need not exist.
+StoredSchemas schemas_in(const std::string& path);
+
 struct ResolvedSchema {
   nlohmann::ordered_json schema;
   bool from_fields = false;  // written in the short notation

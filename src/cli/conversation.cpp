@@ -16,19 +16,23 @@ std::string no_folder(std::string& path) {
 
 }  // namespace
 
-void LedgerFlags::declare(CLI::App& app) {
+void LedgerFlags::declare_recording(CLI::App& app) {
   app.add_flag("-n,--no-log", gate.never, "Do not record this in the ledger, nor write any file");
   app.add_flag("--log", gate.always, "Record this in the ledger, also after 'hob logs off'");
   app.add_option("-d,--database", gate.database, "Ledger to record in and to go on from")
       ->option_text("FILE")
       ->check(CLI::Validator(no_folder, ""));
-  app.add_flag("-c,--continue", last, "Go on with the newest conversation");
-  app.add_option("--cid,--conversation", thread_id, "Go on with the conversation of this id")
-      ->option_text("ID");
   app.add_option("--tag", tags, "A word to find and count the turn by; repeatable")
       ->option_text("TAG")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
+}
+
+void LedgerFlags::declare(CLI::App& app) {
+  declare_recording(app);
+  app.add_flag("-c,--continue", last, "Go on with the newest conversation");
+  app.add_option("--cid,--conversation", thread_id, "Go on with the conversation of this id")
+      ->option_text("ID");
 }
 
 Result<Conversation> Conversation::open(const LedgerFlags& flags, bool in_memory) {

@@ -23,6 +23,7 @@ struct LedgerFlags {
   std::string thread_id;
   std::vector<std::string> tags;
   void declare(CLI::App& app);
+  void declare_recording(CLI::App& app);  // without -c and --cid
   bool goes_on() const { return last || !thread_id.empty(); }
 };
 

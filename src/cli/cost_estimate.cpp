@@ -2,7 +2,6 @@
 // time and energy, line by line.
 #include <algorithm>
 #include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -12,10 +11,9 @@
 #include "accounts/spending.h"
 #include "chat/model_store.h"
 #include "cli/command.h"
+#include "cli/cost_prediction.h"
 #include "cli/model_flags.h"
 #include "cli/table.h"
-#include "store/log_schema.h"
-#include "store/user_folder.h"
 
 namespace hob::cli {
 namespace {
@@ -77,22 +75,12 @@ Result<Estimate> hosted(const EstimateFlags& flags, const std::string& model,
   return estimate;
 }
 
-Result<std::optional<accounts::Pace>> recorded_pace(const std::string& path,
-                                                    const std::string& model) {
-  auto ledger =
-      store::Database::open(store::logs_database(), store::Access::kRead, store::log_migrations());
-  if (!ledger && ledger.error().kind == ErrorKind::kNotFound) return std::nullopt;
-  if (!ledger) return tl::unexpected<Error>(ledger.error());
-  return accounts::pace_of(*ledger, path, model);
-}
-
 Result<Estimate> local(const EstimateFlags& flags, const std::string& model,
                        const std::string& path) {
   Estimate estimate;
   estimate.model = model;
   estimate.local = true;
-  const std::string name = std::filesystem::path(path).stem().string();  // as the ledger has it
-  HOB_TRY(const auto pace, recorded_pace(path, name));
+  HOB_TRY(const auto pace, recorded_pace(path));
   HOB_TRY(const auto settings, accounts::EnergySettings::standard());
   Speeds speeds;
   if (pace) speeds = {pace->prompt_tokens_per_second, pace->reply_tokens_per_second};

@@ -7,6 +7,7 @@
 #include "cli/command.h"
 #include "cli/constraint_flags.h"
 #include "cli/conversation.h"
+#include "cli/cost_prediction.h"
 #include "cli/listing.h"
 #include "cli/model_choice.h"
 #include "cli/model_flags.h"
@@ -17,7 +18,6 @@
 #include "cli/safe_text.h"
 #include "os/terminal.h"
 #include "prompts/settings.h"
-#include "store/bind.h"
 #include "store/json_text.h"
 #include "text/fenced_code.h"
 #include "text/utf8.h"
@@ -94,20 +94,6 @@ std::string readable(Io& io, const std::string& text) {
   return out;
 }
 
-// The schema's text that the ledger has under an id.
-StoredSchemas stored_schemas(const store::LoggingGate& gate) {
-  return [path = gate.path()](const std::string& id) -> std::optional<std::string> {
-    auto database = store::Database::open(path, store::Access::kRead, {});
-    if (!database) return std::nullopt;
-    const auto found = database->read([&](SQLite::Database& sql) -> Result<std::string> {
-      SQLite::Statement row(sql, "select content from schemas where id = ?");
-      row.bind(1, id);
-      return row.executeStep() ? store::text_of(row.getColumn(0)) : std::string();
-    });
-    return found && !found->empty() ? std::optional(*found) : std::nullopt;
-  };
-}
-
 // What a template adds stands before what the flags say, but for values of which there is one.
 AttachmentFlags with_templates(AttachmentFlags flags, const TemplateParts& templates) {
   flags.attachments.insert(flags.attachments.begin(), templates.attachments.begin(),
@@ -122,7 +108,7 @@ Result<Assembled> assemble(Io& io, const PromptFlags& flags, TemplateParts& temp
   Assembled out;
   out.options = flags.reply.option_texts();
   out.options.insert(out.options.end(), templates.options.begin(), templates.options.end());
-  const StoredSchemas stored = stored_schemas(flags.ledger.gate);
+  const StoredSchemas stored = schemas_in(flags.ledger.gate.path());
   HOB_TRY(out.constraint, flags.constraint.constraint(stored));
   HOB_TRY(out.schema, flags.constraint.asked_schema(stored));
   if (!out.constraint && templates.schema) {
@@ -177,7 +163,7 @@ Result<> save_template(Io& io, const PromptFlags& flags) {
   if (saved.model.empty() && !flags.queries.empty()) {
     HOB_TRY(saved.model, model_by_query(flags.queries));
   }
-  HOB_TRY(saved.schema, flags.constraint.asked_schema(stored_schemas(flags.ledger.gate)));
+  HOB_TRY(saved.schema, flags.constraint.asked_schema(schemas_in(flags.ledger.gate.path())));
   HOB_TRY(saved.prompt, whole_prompt(io, flags.text, true));
   saved.params = flags.parts.params;
   saved.options = flags.reply.option_texts();
@@ -278,11 +264,12 @@ Result<> print_dry_run(Io& io, chat::Model& model, const chat::TurnRequest& requ
   HOB_TRY(const auto tokens, model.count_tokens(request.model));
   io.print("model: {}\n", safe_line(model.info().id));
   if (tokens) {
+    const uint64_t inputs[] = {*tokens};
     io.print("input: {} tokens\n", grouped(*tokens));
+    io.write(cost_prediction(model.info(), inputs, most_output(request.model.options)) + "\n");
   } else {
     io.write("input: only the model's server can count its tokens\n");
   }
-  if (model.info().provider == "local") io.write("cost: nothing is paid for a local model\n");
   io.write("Nothing was sent or recorded.\n");
   return {};
 }
