@@ -171,7 +171,7 @@ class Batch(unittest.TestCase):
             self.assertEqual(["n"], list(reply))
             self.assertIsInstance(reply["n"], int)
         replayed = self.hob("replay", "--all")
-        self.assertIn("3 of 3", replayed.stdout)
+        self.assertIn("3 identical, 0 different", replayed.stdout)
 
     @unittest.skipUnless(MODEL, "HOB_TEST_MODEL is not set")
     def test_many_at_a_time_are_one_by_one(self):
