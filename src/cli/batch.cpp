@@ -11,6 +11,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/check.h"
 #include "chat/turns.h"
 #include "cli/batch_output.h"
 #include "cli/batch_rows.h"
@@ -97,10 +98,10 @@ void fix_seed(chat::OptionTexts& options, const chat::ModelInfo& model) {
   if (!given && !model.file.empty()) options.emplace_back("seed", "0");
 }
 
-// What a row asks, and what came of it.
+// A row on its way. Its request is made when it is asked for: of 68,000 with a long fragment, all
+// at once would fill the memory.
 struct RowWork {
-  std::optional<chat::TurnRequest> request;  // empty: the row itself is wrong
-  std::string key;                           // in the cache
+  std::string key;  // in the cache
   std::optional<BatchAnswer> answer;
 };
 
@@ -170,17 +171,16 @@ class Batch {
     return {};
   }
 
-  // Every row's request, its key, and the answers that are known already.
+  // Every row's key, and the answers that are known already: those of rows that are wrong, too.
   Result<> prepare() {
     work_.resize(input_.rows.size());
     for (size_t i = 0; i < work_.size(); ++i) {
-      auto request = request_of(input_.rows[i]);
+      const auto request = request_of(input_.rows[i]);
       if (!request) {
         settle(i, {nullptr, request.error().message});
         continue;
       }
       work_[i].key = key_of(*request);
-      work_[i].request = *std::move(request);
       if (flags_.fresh) continue;
       HOB_TRY(const auto known, cache_->find(work_[i].key));
       if (!known) continue;
@@ -277,7 +277,7 @@ class Batch {
           for (; next < work_.size(); ++next) {
             if (problem_ || os::InterruptGuard::requested()) return std::nullopt;
             RowWork& work = work_[next];
-            if (work.answer || !work.request) continue;
+            if (work.answer) continue;
             auto& rows = alike[work.key];
             rows.push_back(next);
             if (rows.size() > 1) {
@@ -285,8 +285,9 @@ class Batch {
               if (const auto& first = work_[rows.front()].answer) settle(next, *first);
               continue;
             }
-            ++next;
-            return chat::TurnJob{*std::exchange(work.request, std::nullopt),
+            auto request = request_of(input_.rows[next++]);
+            HOB_CHECK(request.has_value());  // prepare() has seen it
+            return chat::TurnJob{*std::move(request),
                                  [this, &rows, key = work.key](Result<chat::TurnResult> result) {
                                    took(key, rows, std::move(result));
                                  }};
@@ -339,10 +340,14 @@ class Batch {
   // Exact tokens of what would be asked, and what that would cost.
   Result<> print_dry_run() {
     std::map<std::string, uint64_t> inputs;  // by key: what rows ask alike is asked once
-    for (const RowWork& work : work_) {
-      if (work.answer || inputs.contains(work.key)) continue;
-      HOB_TRY(const auto tokens, model_->count_tokens(work.request->model));
-      inputs[work.key] = tokens.value_or(0);
+    for (size_t i = 0; i < work_.size(); ++i) {
+      if (work_[i].answer || inputs.contains(work_[i].key)) continue;
+      HOB_TRY(const auto request, request_of(input_.rows[i]));
+      HOB_TRY(const auto tokens, model_->count_tokens(request.model));
+      if (!tokens)
+        return fail(ErrorKind::kUnsupported, "--dry-run: only {}'s server can count its tokens",
+                    model_->info().id);
+      inputs[work_[i].key] = *tokens;
     }
     std::vector<uint64_t> counts;
     uint64_t sum = 0;
