@@ -49,10 +49,11 @@ TEST_F(SentenceModelTest, TheVectorsOfPyTorch) {
   ASSERT_EQ(all.size(), 200u);
   ASSERT_EQ(halves.size(), all.size() * kNumbers * 2);
   const auto model = open();
-  const auto vectors = *model->embed(all);
-  ASSERT_EQ(vectors.size(), all.size());
+  const size_t count = HOB_SANITIZED ? 24 : all.size();  // the sanitizers take a second for each
+  const auto vectors = *model->embed(std::span(all).first(count));
+  ASSERT_EQ(vectors.size(), count);
   double least = 1;
-  for (size_t i = 0; i < all.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     Vector expected(kNumbers);
     for (size_t k = 0; k < kNumbers; ++k) {
       uint16_t bits;
@@ -64,12 +65,12 @@ TEST_F(SentenceModelTest, TheVectorsOfPyTorch) {
   }
   RecordProperty("least_cosine", fmt::format("{}", least));
   std::printf("least cosine %.9f\n", least);
-  EXPECT_GT(model->cut_items(), 0u);
+  if (!HOB_SANITIZED) EXPECT_GT(model->cut_items(), 0u);
 }
 
 TEST_F(SentenceModelTest, TheSameBitsInAnyCompanyAndTeam) {
   auto all = texts();
-  all.resize(60);
+  all.resize(HOB_SANITIZED ? 15 : 60);
   const auto together = *open(2)->embed(all);
   const auto one = open(1), three = open(3);
   for (size_t i = 0; i < all.size(); i += 7) {
