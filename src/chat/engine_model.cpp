@@ -105,7 +105,8 @@ class EngineModel : public Model {
   const ModelInfo& info() const override { return info_; }
   LocalModel* local() override { return model_.get(); }
 
-  Result<ordered_json> check_options(const OptionTexts& given) const override {
+  // The texts first, for errors to name what was typed.
+  static Result<ordered_json> checked(const OptionTexts& given) {
     ordered_json out = ordered_json::object();
     for (const auto& [key, value] : given) {
       if (key == "stop") {
@@ -116,11 +117,18 @@ class EngineModel : public Model {
           out[key].push_back(value);
         }
       } else {
-        out[key] = typed(value);
+        out[key] = value;
       }
     }
     HOB_TRY_VOID(reply_options(out));
+    for (auto& [key, value] : out.items()) {
+      if (key != "stop") value = typed(value.get<std::string>());
+    }
     return out;
+  }
+
+  Result<ordered_json> check_options(const OptionTexts& given) const override {
+    return checked(given);
   }
 
   Result<std::optional<size_t>> count_tokens(const ModelRequest& request) override {
@@ -242,6 +250,10 @@ Result<std::unique_ptr<Model>> open_local_model(const std::string& path, std::st
   info.file = path;
   info.constrains = true;
   return std::unique_ptr<Model>(new EngineModel(std::move(info), std::move(model), options));
+}
+
+Result<ordered_json> check_options(const std::string& id, const OptionTexts& given) {
+  return id == kEchoModel ? echo_model()->check_options(given) : EngineModel::checked(given);
 }
 
 Result<std::unique_ptr<Model>> open_model(const std::string& id,

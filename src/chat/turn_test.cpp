@@ -157,6 +157,15 @@ TEST(Options, OfAnEngineModelAreChecked) {
   EXPECT_EQ(model->check_options({{"stop", "a"}, {"stop", "b"}})->dump(), R"({"stop":["a","b"]})");
 }
 
+TEST(Options, AreCheckedWithoutTheModelAsWithIt) {
+  EXPECT_EQ(check_options("not here", {{"top_k", "5"}, {"stop", "5"}})->dump(),
+            R"({"top_k":5,"stop":"5"})");
+  EXPECT_THAT(check_options("not here", {{"top_k", "1e3"}}).error().message, HasSubstr("'1e3'"));
+  EXPECT_FALSE(check_options("not here", {{"example_bool", "1"}}));
+  EXPECT_EQ(check_options("echo", {{"example_bool", "1"}})->dump(), R"({"example_bool":true})");
+  EXPECT_FALSE(check_options("echo", {{"top_k", "5"}}));
+}
+
 TEST(Replay, IsIdenticalForAnyThreadsAndTellsWhatDiffers) {
   auto ledger = fresh();
   auto model = tiny();

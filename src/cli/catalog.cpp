@@ -156,34 +156,6 @@ Result<std::string> default_model() {
   return saved.value_or(std::string(chat::kDefaultModel));
 }
 
-Result<> check_option(const std::string& model, const std::string& key, const std::string& value) {
-  HOB_TRY(const auto models, catalog());
-  const auto found = std::find_if(models.begin(), models.end(),
-                                  [&](const CatalogModel& m) { return m.id == model; });
-  if (found != models.end() && found->kind != "Local") {
-    const auto option = std::find_if(found->options.begin(), found->options.end(),
-                                     [&](const OptionFact& o) { return o.name == key; });
-    if (option == found->options.end()) {
-      return fail(ErrorKind::kInvalid, "{}: Extra inputs are not permitted", key);
-    }
-    constexpr std::string_view kBooleans[] = {"true", "false", "1",   "0",   "yes", "no",
-                                              "on",   "off",   "t",   "f",   "y",   "n"};
-    const std::string lower = lowered(value);
-    if (std::find(std::begin(kBooleans), std::end(kBooleans), lower) == std::end(kBooleans)) {
-      return fail(ErrorKind::kInvalid, "{}: '{}' is not true or false", key, value);
-    }
-    return {};
-  }
-  if (key == "stop") return {};
-  if (key == "max_tokens") {
-    const bool digits = !value.empty() && value.find_first_not_of("0123456789") == value.npos;
-    if (digits) return {};
-    return fail(ErrorKind::kInvalid, "option {}: '{}' is not a whole number in range", key, value);
-  }
-  engine::SamplerOptions scratch;
-  return engine::set_option(scratch, key, value);
-}
-
 std::string options_text(const CatalogModel& model, int width, bool async_twin, bool helps) {
   std::string out = model.label(async_twin);
   if (!model.aliases.empty()) out += fmt::format(" (aliases: {})", fmt::join(model.aliases, ", "));

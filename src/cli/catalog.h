@@ -52,9 +52,6 @@ Result<std::string> model_id(const std::string& name);
 // $HOB_MODEL is not asked: the saved default, else the built-in one.
 Result<std::string> default_model();
 
-// Checks an option as -o would. The error says what is wrong with it.
-Result<> check_option(const std::string& model, const std::string& key, const std::string& value);
-
 // The block that `models list --options` and `hob --options` print for a model, without a line break
 // at the end. `helps`: with the options' descriptions.
 std::string options_text(const CatalogModel& model, int width, bool async_twin, bool helps);

@@ -1,6 +1,7 @@
 // hob models options: default options that stand for a model wherever -o does not say otherwise.
 #include <memory>
 
+#include "chat/model.h"
 #include "cli/catalog.h"
 #include "cli/command.h"
 #include "prompts/interpolate.h"
@@ -45,7 +46,7 @@ Result<> set_option_of(Io& io, const OptionFlags& flags) {
   std::string model = flags.model;
   if (const auto id = model_id(flags.model)) {
     model = *id;
-    HOB_TRY_VOID(check_option(model, flags.key, flags.value));
+    HOB_TRY_VOID(chat::check_options(model, {{flags.key, flags.value}}));
   }
   HOB_TRY_VOID(prompts::ModelOptions::standard().set(model, flags.key, flags.value));
   io.note(fmt::format("Set default option {}={} for model {}\n", flags.key, flags.value, model));

@@ -237,7 +237,7 @@ Result<> check(const PromptFlags& flags, const Assembled& parts, const std::stri
   }
   if (model == chat::kEchoModel) return {};
   // Before a model is looked for and loaded.
-  for (const auto& [key, value] : parts.options) HOB_TRY_VOID(check_option(model, key, value));
+  HOB_TRY_VOID(chat::check_options(model, parts.options));
   if (conversation.has_begun() && !parts.system.empty()) {
     return fail(ErrorKind::kInvalid,
                 "--system: the conversation has begun, and keeps the system prompt that it has");

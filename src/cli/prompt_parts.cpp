@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "chat/model.h"
 #include "cli/catalog.h"
 #include "os/file.h"
 #include "prompts/interpolate.h"
@@ -52,10 +53,8 @@ Result<ordered_json> typed_options(const std::string& model, const OptionPairs& 
     if (one.id == model) known = one.options;
   }
   ordered_json given = ordered_json::object();
-  for (const auto& [key, value] : pairs) {
-    HOB_TRY_VOID(check_option(model, key, value));
-    given[key] = typed(known, key, value);
-  }
+  HOB_TRY_VOID(chat::check_options(model, pairs));
+  for (const auto& [key, value] : pairs) given[key] = typed(known, key, value);
   ordered_json out = ordered_json::object();
   for (const OptionFact& option : known) {
     if (given.contains(option.name)) out[option.name] = given[option.name];
