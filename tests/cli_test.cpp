@@ -330,17 +330,17 @@ TEST(Flags, PromptsArriveUnchanged) {
   }
 }
 
-TEST(Flags, BecomeReplyOptions) {
-  const auto options = parse({"-o", "temperature", "0.5", "--seed", "18446744073709551615", "-o",
-                              "max_tokens", "9", "-o", "stop", "END"})
-                           .reply.reply_options();
+TEST(Flags, BecomeOptionsOfAModel) {
+  const auto texts = parse({"-o", "temperature", "0.5", "--seed", "18446744073709551615", "-o",
+                            "max_tokens", "9", "-o", "stop", "END"})
+                         .reply.option_texts();
+  const auto options = chat::check_options("any local model", texts);
   ASSERT_TRUE(options) << options.error().message;
-  EXPECT_EQ(options->sampler.temperature, 0.5);
-  EXPECT_EQ(options->sampler.seed, UINT64_MAX);
-  EXPECT_EQ(options->max_tokens, 9u);
-  EXPECT_EQ(options->stop, std::vector<std::string>{"END"});
-  EXPECT_NE(parse({}).reply.reply_options()->sampler.seed,
-            parse({}).reply.reply_options()->sampler.seed);
+  EXPECT_EQ((*options)["temperature"], 0.5);
+  EXPECT_EQ((*options)["seed"], UINT64_MAX);
+  EXPECT_EQ((*options)["max_tokens"], 9u);
+  EXPECT_EQ((*options)["stop"], "END");
+  EXPECT_TRUE(parse({}).reply.option_texts().empty());
 }
 
 TEST(Format, NumbersForPeople) {

@@ -149,6 +149,20 @@ TEST(RunTurn, RecordsAllThatAReplyDependsOn) {
   EXPECT_EQ(static_cast<int64_t>(**count), result->reply.input_tokens);
 }
 
+TEST(RunTurn, DrawsASeedWhereNoneIsGiven) {
+  auto ledger = fresh();
+  auto model = tiny();
+  const auto seed = [&] {
+    TurnRequest request = asking("hello");
+    request.model.options = *model->check_options({{"max_tokens", "1"}});
+    const auto result = run_turn(*model, &ledger, request, nullptr);
+    return result ? ledger.record(result->turn_id)->seed : std::nullopt;
+  };
+  const auto first = seed(), second = seed();
+  EXPECT_TRUE(first && second);
+  EXPECT_NE(first, second);
+}
+
 TEST(Options, OfAnEngineModelAreChecked) {
   auto model = tiny();
   EXPECT_FALSE(model->check_options({{"temperature", "hot"}}));

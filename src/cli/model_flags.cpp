@@ -1,7 +1,6 @@
 #include "cli/model_flags.h"
 
 #include <charconv>
-#include <random>
 #include <span>
 
 #include "models/registry.h"
@@ -36,12 +35,6 @@ std::string scaled(uint64_t number, std::span<const char* const> units) {
   while (value >= kNextUnit && unit + 1 < units.size()) value /= 1000, ++unit;
   return unit == 0 ? fmt::format("{}{}", number, units[0])
                    : fmt::format("{:.1f}{}", value, units[unit]);
-}
-
-// Small enough to survive a JSON reader that keeps numbers as doubles.
-uint64_t fresh_seed() {
-  std::random_device device;
-  return device();
 }
 
 }  // namespace
@@ -127,31 +120,6 @@ void ReplyFlags::declare(CLI::App& app) {
       ->option_text("TEXT")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->allow_extra_args(false);
-}
-
-Result<chat::ReplyOptions> ReplyFlags::reply_options() const {
-  chat::ReplyOptions out;
-  out.max_tokens = tokens;
-  out.stop = stop;
-  std::erase(out.stop, "");
-  out.sampler.seed = fresh_seed();
-  for (const auto& [key, value] : options) {
-    if (key == "max_tokens") {  // llm's name for -n
-      out.max_tokens = parse_whole(value);
-      if (!out.max_tokens)
-        return fail(ErrorKind::kInvalid, "option {}: '{}' is not a whole number in range", key,
-                    value);
-    } else if (key == "stop") {
-      out.stop.push_back(value);
-    } else {
-      HOB_TRY_VOID(engine::set_option(out.sampler, key, value));
-    }
-  }
-  if (seed) out.sampler.seed = *seed;
-  if (const auto complaints = out.sampler.complaints(); !complaints.empty()) {
-    return fail(ErrorKind::kInvalid, "{}", fmt::join(complaints, "; "));
-  }
-  return out;
 }
 
 chat::OptionTexts ReplyFlags::option_texts() const {

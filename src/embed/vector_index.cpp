@@ -177,8 +177,6 @@ const int8_t* VectorIndex::codes(uint64_t row) const {
   return reinterpret_cast<const int8_t*>(file_.bytes().data() + kHeaderBytes) + row * padded_;
 }
 
-uint64_t VectorIndex::scanned_bytes() const { return rows_ * (padded_ + kRowBytes); }
-
 uint32_t VectorIndex::row_check(uint64_t row, int32_t codes_check) const {
   return check_of(codes_check, scales_[row], errs_[row], load_row_id(row_ids_, row));
 }
