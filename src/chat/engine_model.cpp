@@ -21,20 +21,6 @@ uint64_t fresh_seed() {
   return device();
 }
 
-const char* kv_name(engine::KvFormat format) {
-  switch (format) {
-    case engine::KvFormat::kF32:
-      return "f32";
-    case engine::KvFormat::kF16:
-      return "f16";
-    case engine::KvFormat::kBF16:
-      return "bf16";
-    case engine::KvFormat::kQ8_0:
-      return "q8_0";
-  }
-  return "f16";
-}
-
 const char* constraint_name(engine::ConstraintKind kind) {
   switch (kind) {
     case engine::ConstraintKind::kJsonSchema:
@@ -225,7 +211,7 @@ class EngineModel : public Model {
     out.context = static_cast<int64_t>(model_->engine().context());
     out.threads = model_->engine().threads();
     out.isa = model_->engine().isa();
-    out.kv = kv_name(options_.kv);
+    out.kv = engine::kv_name(options_.kv);
     out.numerics = options_.numerics == kernels::Numerics::kNative ? "native" : "portable";
     out.cached_tokens = static_cast<int64_t>(reply.usage.cached_tokens);
     out.prompt_seconds = reply.usage.prompt_seconds;

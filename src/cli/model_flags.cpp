@@ -8,16 +8,9 @@
 namespace hob::cli {
 namespace {
 
-constexpr std::pair<const char*, engine::KvFormat> kKvFormats[] = {
-    {"f32", engine::KvFormat::kF32},
-    {"f16", engine::KvFormat::kF16},
-    {"bf16", engine::KvFormat::kBF16},
-    {"q8_0", engine::KvFormat::kQ8_0},
-};
-
 std::vector<std::string> kv_names() {
   std::vector<std::string> names;
-  for (const auto& [name, format] : kKvFormats) names.emplace_back(name);
+  for (const engine::NamedKvFormat& one : engine::kKvFormats) names.emplace_back(one.name);
   return names;
 }
 
@@ -83,9 +76,7 @@ void EngineFlags::declare(CLI::App& app) {
 
 engine::EngineOptions EngineFlags::options() const {
   engine::EngineOptions options{.threads = threads, .context = context};
-  for (const auto& [name, format] : kKvFormats) {
-    if (kv_name() == name) options.kv = format;
-  }
+  options.kv = engine::kv_format(kv_name()).value_or(options.kv);
   if (numerics == "native") options.numerics = kernels::Numerics::kNative;
   return options;
 }
