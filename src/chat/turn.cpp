@@ -90,8 +90,9 @@ class Recording {
     begun ? void(turn_ = *std::move(begun)) : void(error_ = std::move(begun.error()));
   }
 
-  void finish(store::TurnEnd end) {
+  void finish(store::TurnEnd end, const os::EnergyUse& use) {
     if (!turn_) return;
+    add_energy(end.record, use);
     if (!end.record.model_file.empty() && !ledger_->database().in_memory())
       end.record.model_hash = model_hash(end.record.model_file, ledger_->database()).value_or("");
     auto tip = ledger_->finish(*turn_, end);
@@ -138,8 +139,7 @@ Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnReque
   store::TurnEnd end = reply ? end_of(*reply, duration) : failed(said, reply.error(), duration);
   end.record = with_origin(reply ? reply->record : store::TurnRecord(), model, request);
   if (reply) end.record.finish = reply->finish;
-  add_energy(end.record, energy.stop());
-  recording.finish(std::move(end));
+  recording.finish(std::move(end), energy.stop());
   if (!reply) return tl::unexpected<Error>(std::move(reply.error()));
   TurnResult result{.reply = *std::move(reply), .duration_ms = duration};
   recording.describe(result);
