@@ -4,8 +4,8 @@
 #include "chat/model.h"
 #include "cli/catalog.h"
 #include "cli/command.h"
-#include "prompts/interpolate.h"
 #include "prompts/settings.h"
+#include "text/python_text.h"
 
 namespace hob::cli {
 namespace {
@@ -21,7 +21,7 @@ std::string id_or_name(const std::string& name) { return model_id(name).value_or
 
 void print_options(Io& io, const ordered_json& options, std::string_view indent) {
   for (const auto& [key, value] : options.items())
-    io.print("{}{}: {}\n", indent, key, prompts::python_text(value));
+    io.print("{}{}: {}\n", indent, key, text::python_str(value));
 }
 
 Result<> list_options(Io& io) {

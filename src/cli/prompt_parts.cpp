@@ -5,9 +5,9 @@
 #include "chat/model.h"
 #include "cli/catalog.h"
 #include "os/file.h"
-#include "prompts/interpolate.h"
 #include "prompts/templates.h"
 #include "store/log_schema.h"
+#include "text/python_text.h"
 
 namespace hob::cli {
 namespace {
@@ -106,7 +106,7 @@ void add_options(OptionPairs& options, const ordered_json& more) {
                                    [&](const auto& pair) { return pair.first == key; });
     if (given || value.is_null()) continue;
     options.emplace_back(key, value.is_boolean() ? (value.get<bool>() ? "true" : "false")
-                                                 : prompts::python_text(value));
+                                                 : text::python_str(value));
   }
 }
 
