@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/base64.h"
 #include "store/json_text.h"
 
 namespace hob::logs {
@@ -36,24 +37,6 @@ img { max-width: 100%; border-radius: .35rem; } a { color: inherit; }
 details { margin: .5rem 0; color: var(--dim); } summary { cursor: pointer; }
 .plain { white-space: pre-wrap; } .ending { color: var(--mark); font-size: .85rem; }
 )css";
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const auto byte = [&](size_t at) {
-      return at < bytes.size() ? static_cast<uint32_t>(static_cast<uint8_t>(bytes[at])) : 0u;
-    };
-    const uint32_t three = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-    for (int digit = 0; digit < 4; ++digit) {
-      const bool real = i + static_cast<size_t>(digit) <= bytes.size();
-      out += real ? kDigits[three >> (18 - 6 * digit) & 63] : '=';
-    }
-  }
-  return out;
-}
 
 std::string folded(std::string_view title, const std::string& inside) {
   return fmt::format("<details><summary>{}</summary>{}</details>\n", html_escaped(title), inside);
