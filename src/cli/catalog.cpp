@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "chat/model_store.h"
 #include "engine/sampler.h"
 #include "prompts/settings.h"
@@ -11,12 +12,6 @@ namespace {
 
 using nlohmann::ordered_json;
 constexpr int kHelpColumns = 70;  // of llm's texts about options
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  return out;
-}
 
 std::vector<OptionFact> local_options() {
   std::vector<OptionFact> out;
@@ -97,9 +92,9 @@ bool CatalogModel::goes_by(std::string_view name) const {
 }
 
 bool CatalogModel::matches(std::string_view query) const {
-  const std::string wanted = lowered(query);
+  const std::string wanted = ascii_lower(query);
   const auto holds = [&](const std::string& text) {
-    return lowered(text).find(wanted) != std::string::npos;
+    return ascii_lower(text).find(wanted) != std::string::npos;
   };
   return holds(label()) || std::any_of(aliases.begin(), aliases.end(), holds);
 }

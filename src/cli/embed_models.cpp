@@ -6,6 +6,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "cli/command.h"
 #include "cli/embed_flags.h"
 #include "os/file.h"
@@ -14,11 +15,6 @@
 
 namespace hob::cli {
 namespace {
-
-std::string lowered(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  return text;
-}
 
 struct QueryFlag {
   std::vector<std::string> words;
@@ -43,7 +39,7 @@ Result<> list_models(Io& io, const QueryFlag& flags) {
     const auto names = names_of(model, aliases);
     const auto matches = [&](const std::string& word) {
       const auto has = [&](std::string_view text) {
-        return lowered(std::string(text)).find(lowered(word)) != std::string::npos;
+        return ascii_lower(text).find(ascii_lower(word)) != std::string::npos;
       };
       return has(name) || std::ranges::any_of(names, has);
     };

@@ -5,6 +5,7 @@
 #include "accounts/day.h"
 #include "accounts/price_file.h"
 #include "accounts/price_table.h"
+#include "base/ascii.h"
 #include "cli/command.h"
 #include "cli/table.h"
 #include "hub/http.h"
@@ -43,17 +44,12 @@ ordered_json number(const std::optional<Price>& price) {
   return price ? ordered_json::parse(accounts::price_text(*price)) : ordered_json();
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return text;
-}
-
 bool wanted(const PriceRow& row, const ListFlags& flags, const std::string& day) {
   if (!flags.all && !row.holds_on(day)) return false;
-  if (!flags.vendor.empty() && lower(row.vendor) != lower(flags.vendor)) return false;
+  if (!flags.vendor.empty() && ascii_lower(row.vendor) != ascii_lower(flags.vendor)) return false;
   for (const std::string& word : flags.query) {
-    const std::string text = lower(row.id + ' ' + row.name + ' ' + row.vendor);
-    if (text.find(lower(word)) == std::string::npos) return false;
+    const std::string text = ascii_lower(row.id + ' ' + row.name + ' ' + row.vendor);
+    if (text.find(ascii_lower(word)) == std::string::npos) return false;
   }
   return true;
 }

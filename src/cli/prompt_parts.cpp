@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "chat/model.h"
 #include "cli/catalog.h"
 #include "os/file.h"
@@ -36,9 +37,7 @@ ordered_json typed(const std::vector<OptionFact>& options, const std::string& ke
   if (fact == options.end() || fact->type == "str") return text;
   if (fact->type == "boolean") {
     constexpr std::string_view kTrue[] = {"true", "1", "yes", "on", "t", "y"};
-    std::string lower = text;
-    for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-    return std::find(std::begin(kTrue), std::end(kTrue), lower) != std::end(kTrue);
+    return std::ranges::count(kTrue, ascii_lower(text)) > 0;
   }
   auto number = ordered_json::parse(text, nullptr, false);
   if (!number.is_number()) return text;

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/ascii.h"
 #include "embed/rows.h"
 #include "text/utf8.h"
 
@@ -164,8 +165,7 @@ Result<std::vector<std::string>> matching_files(const FileRows& rows) {
 Result<std::optional<std::string>> decoded(std::string_view bytes,
                                            std::span<const std::string> encodings) {
   for (const std::string& encoding : encodings) {
-    std::string name = encoding;
-    std::ranges::transform(name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+    std::string name = ascii_lower(encoding);
     for (const auto& [python, spelling] : kSpellings) {
       if (name == python) name = spelling;
     }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/ascii.h"
 #include "hub/http.h"
 #include "os/file.h"
 #include "prompts/loaders.h"
@@ -25,16 +26,11 @@ bool is_url(std::string_view name) {
   return name.starts_with("http://") || name.starts_with("https://");
 }
 
-std::string lowered(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  return text;
-}
-
 // The charset parameter of a Content-Type, in lower case; empty where there is none.
 std::string charset_of(const hub::HttpReply& reply) {
   const auto header = reply.headers.find("content-type");
   if (header == reply.headers.end()) return {};
-  const std::string type = lowered(header->second);
+  const std::string type = ascii_lower(header->second);
   size_t at = type.find("charset=");
   if (at == type.npos) return {};
   std::string out = type.substr(at + 8, type.find(';', at) == type.npos
