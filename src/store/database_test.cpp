@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "os/file.h"
-#include "store/clock.h"
 #include "store/log_schema.h"
 
 namespace hob::store {
@@ -214,19 +213,6 @@ TEST(LogSchema, TakesAnOlderFileOfLlm) {
   ASSERT_TRUE(db) << db.error().message;
   EXPECT_EQ(number(*db, "select count(*) from responses_fts where responses_fts match 'crow'"), 1);
   EXPECT_EQ(number(*db, "select count(*) from responses where reasoning is null"), 1);
-}
-
-TEST(Ulid, AscendsAndSpellsTheTime) {
-  UlidSource source;
-  std::string last;
-  for (int i = 0; i < 10'000; ++i) {
-    const std::string next = source.next();
-    ASSERT_EQ(next.size(), 26u);
-    ASSERT_LT(last, next);
-    last = next;
-  }
-  EXPECT_EQ(last.find_first_not_of("0123456789abcdefghjkmnpqrstvwxyz"), std::string::npos);
-  EXPECT_EQ(utc_now().size(), std::string("2026-08-04T17:05:12.345678+00:00").size());
 }
 
 }  // namespace
