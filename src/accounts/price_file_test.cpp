@@ -4,16 +4,14 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
-#include <filesystem>
-#include <fstream>
 #include <random>
 
 #include "os/file.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::accounts {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -130,18 +128,10 @@ TEST(PriceFile, SurvivesEveryBrokenByte) {
   }
 }
 
-class OwnPrices : public ::testing::Test {
+class OwnPrices : public test::FolderTest {
  protected:
-  OwnPrices() {
-    std::string pattern = (fs::temp_directory_path() / "hob-prices-XXXXXX").string();
-    home_ = ::mkdtemp(pattern.data());
-    ::setenv("HOB_HOME", home_.c_str(), 1);
-  }
-  ~OwnPrices() override {
-    ::unsetenv("HOB_HOME");
-    fs::remove_all(home_);
-  }
-  fs::path home_;
+  OwnPrices() { ::setenv("HOB_HOME", folder_.c_str(), 1); }
+  ~OwnPrices() override { ::unsetenv("HOB_HOME"); }
 };
 
 TEST_F(OwnPrices, AreKeptAndStandOverTheBuiltInOnes) {
@@ -161,7 +151,7 @@ TEST_F(OwnPrices, AreKeptAndStandOverTheBuiltInOnes) {
 }
 
 TEST_F(OwnPrices, ABrokenFileIsAnErrorThatNamesIt) {
-  std::ofstream(home_ / "prices.json") << "{";
+  write("prices.json", "{");
   const auto table = PriceTable::standard();
   ASSERT_FALSE(table.has_value());
   EXPECT_THAT(table.error().message, HasSubstr("prices.json"));

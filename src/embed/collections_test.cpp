@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "embed/fixture_folder.h"
 #include "embed/toy_model.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::embed {
 namespace {
@@ -23,10 +23,9 @@ class CountingModel : public ToyModel {
   std::vector<std::string> asked;
 };
 
-class CollectionsTest : public FolderTest {
+class CollectionsTest : public test::FolderTest {
  protected:
   void SetUp() override {
-    FolderTest::SetUp();
     db = *store::Database::open(path("e.db"), store::Access::kCreate, embeddings_migrations());
     collection = *collections().create("c", "toy");
   }

@@ -4,10 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
+#include <filesystem>
 
 #include "base/rng.h"
-#include "embed/fixture_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::embed {
 namespace {
@@ -116,16 +116,15 @@ TEST(Decoded, TheFirstEncodingThatFits) {
   EXPECT_EQ(as_text(std::string(100'000, '\xe9'), {"latin-1"}).size(), 200'000u);
 }
 
-using FilesTest = FolderTest;
+using FilesTest = test::FolderTest;
 
 TEST_F(FilesTest, PatternsAsPathlibHasThem) {
   for (const char* name : {"a.md", "b.txt", ".hidden.md", "sub/c.md", "sub/deep/d.md", "sub/e[1].md"}) {
-    std::filesystem::create_directories((folder / name).parent_path());
-    std::ofstream(folder / name) << name;
+    write(name, name);
   }
-  std::filesystem::create_directory_symlink(folder, folder / "sub/loop");
+  std::filesystem::create_directory_symlink(folder_, folder_ / "sub/loop");
   const auto files = [&](const std::string& pattern) {
-    return *matching_files({folder.string(), pattern});
+    return *matching_files({folder_.string(), pattern});
   };
   EXPECT_THAT(files("*.md"), ElementsAre(".hidden.md", "a.md"));
   EXPECT_THAT(files("**/*.md"),

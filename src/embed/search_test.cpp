@@ -10,22 +10,22 @@
 #include <filesystem>
 #include <functional>
 
-#include "embed/fixture_folder.h"
 #include "embed/similarity.h"
+#include "embed/test_vectors.h"
 #include "kernels/registry.h"
 #include "os/file.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::embed {
 namespace {
 
 namespace fs = std::filesystem;
 
-class SearchTest : public FolderTest {
+class SearchTest : public test::FolderTest {
  protected:
   static constexpr size_t kLength = 24;
 
   void SetUp() override {
-    FolderTest::SetUp();
     reopen();
     collection = *Collections(*db).create("c", "toy");
     other = *Collections(*db).create("other", "toy");

@@ -5,13 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "store/log_delete.h"
 #include "store/log_import.h"
 #include "store/log_schema.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::store {
 namespace {
@@ -51,15 +51,8 @@ insert into turn_search (turn_id, prompt, response) values ('t1', 'What is a swa
 insert into turn_records (turn_id, state, error) values ('t3', 'failed', 'the model is gone');
 )sql";
 
-class LogReader : public ::testing::Test {
+class LogReader : public test::FolderTest {
  protected:
-  LogReader() {
-    std::string pattern = (fs::temp_directory_path() / "hob-logs-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~LogReader() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) { return (folder_ / name).string(); }
   Database ledger(const std::string& name, const char* rows) {
     auto db = Database::open(path(name), Access::kCreate, log_migrations());
     EXPECT_TRUE(db) << db.error().message;
@@ -87,8 +80,6 @@ class LogReader : public ::testing::Test {
     }
     return out;
   }
-
-  fs::path folder_;
 };
 
 TEST_F(LogReader, PutsTurnsTogetherFromTheirMessages) {
@@ -206,7 +197,7 @@ insert into turn_fragments values ('t1', 99, 0, 'prompt');
 }
 
 TEST_F(LogReader, RefusesWhatIsNoLedger) {
-  std::ofstream(path("text.db")) << "This is no database, but long enough to look at. " << std::string(600, 'x');
+  write("text.db", "This is no database, but long enough to look at. " + std::string(600, 'x'));
   SQLite::Database(path("things.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec("create table things (x)");
   for (const char* name : {"text.db", "things.db", "missing.db"}) {
     const auto opened = open_ledger(path(name));
