@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "cli/repeatable.h"
 #include "os/file.h"
 
 namespace hob::cli {
@@ -25,10 +26,8 @@ void LedgerFlags::declare(CLI::App& app) {
   app.add_flag("-c,--continue", last, "Go on with the newest conversation");
   app.add_option("--cid,--conversation", thread_id, "Go on with the conversation of this id")
       ->option_text("ID");
-  app.add_option("--tag", tags, "A word to find and count the turn by; repeatable")
-      ->option_text("TAG")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  add_repeatable(app, "--tag", tags, "A word to find and count the turn by; repeatable")
+      ->option_text("TAG");
 }
 
 Result<Conversation> Conversation::open(const LedgerFlags& flags, bool in_memory) {

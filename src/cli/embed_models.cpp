@@ -9,6 +9,7 @@
 #include "base/ascii.h"
 #include "cli/command.h"
 #include "cli/embed_flags.h"
+#include "cli/repeatable.h"
 #include "os/file.h"
 #include "prompts/settings.h"
 #include "store/user_folder.h"
@@ -80,10 +81,9 @@ Result<> default_model(Io& io, const DefaultFlags& flags) {
 
 Action define_embed_models_list(CLI::App& app, Io& io) {
   auto flags = std::make_shared<QueryFlag>();
-  app.add_option("-q,--query", flags->words, "Only models whose name has this in it; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  add_repeatable(app, "-q,--query", flags->words,
+                 "Only models whose name has this in it; repeatable")
+      ->option_text("TEXT");
   return [flags, &io] { return list_models(io, *flags); };
 }
 

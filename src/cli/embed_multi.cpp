@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/embed_flags.h"
+#include "cli/repeatable.h"
 #include "embed/rows.h"
 #include "os/file.h"
 #include "os/terminal.h"
@@ -173,13 +174,6 @@ Result<> embed_many(Io& io, const MultiFlags& flags) {
   return result;
 }
 
-void add_pairs(CLI::App& app, const char* name, Pairs& pairs, const char* text, const char* what) {
-  app.add_option(name, pairs, what)
-      ->option_text(text)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
-}
-
 }  // namespace
 
 Action define_embed_multi(CLI::App& app, Io& io) {
@@ -199,17 +193,17 @@ Action define_embed_multi(CLI::App& app, Io& io) {
         if (embed::row_format(format)) return {};
         return fmt::format("'{}' is not one of 'json', 'csv', 'tsv', 'nl'.", format);
       });
-  add_pairs(app, "--files", flags->files, "DIR GLOB",
-            "Embed the files of a folder that match a pattern; repeatable");
-  app.add_option("--encoding", flags->encodings,
+  add_repeatable(app, "--files", flags->files,
+                 "Embed the files of a folder that match a pattern; repeatable")
+      ->option_text("DIR GLOB");
+  add_repeatable(app, "--encoding", flags->encodings,
                  "Encoding to try for --files; repeatable (default: utf-8, then latin-1)")
-      ->option_text("NAME")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+      ->option_text("NAME");
   app.add_flag("--binary", flags->binary, "Treat --files as bytes, not as text");
   app.add_option("--sql", flags->sql, "Read the rows of this SQL query")->option_text("QUERY");
-  add_pairs(app, "--attach", flags->attached, "ALIAS FILE",
-            "Another SQLite database that the query may read; repeatable");
+  add_repeatable(app, "--attach", flags->attached,
+                 "Another SQLite database that the query may read; repeatable")
+      ->option_text("ALIAS FILE");
   app.add_option("--batch-size", flags->batch_size,
                  "Items to embed and store at a time (default: 100)")
       ->option_text("N")

@@ -12,6 +12,7 @@
 
 #include "cli/command.h"
 #include "cli/model_flags.h"
+#include "cli/repeatable.h"
 #include "cli/tokenizer_of.h"
 #include "os/file.h"
 #include "prompts/fragment.h"
@@ -287,22 +288,19 @@ std::string exists(const std::string& path) {
 
 Action define_files(CLI::App& app, Io& io) {
   auto flags = std::make_shared<FilesFlags>();
-  const auto take_all = CLI::MultiOptionPolicy::TakeAll;
   app.add_option("PATH", flags->paths, "Files and folders; more are read from standard input")
-      ->multi_option_policy(take_all)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
       ->check(CLI::Validator(exists, ""));
-  app.add_option("-e,--extension", flags->extensions, "Only files whose name ends so; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(take_all)
-      ->allow_extra_args(false);
+  add_repeatable(app, "-e,--extension", flags->extensions,
+                 "Only files whose name ends so; repeatable")
+      ->option_text("TEXT");
   app.add_flag("--include-hidden", flags->include_hidden,
                "Also files and folders whose name begins with a dot");
   app.add_flag("--ignore-files-only", flags->ignore_files_only, "--ignore leaves folders alone");
   app.add_flag("--ignore-gitignore", flags->ignore_gitignore, "Take no notice of .gitignore files");
-  app.add_option("--ignore", flags->ignore, "Leave out names that match this pattern; repeatable")
-      ->option_text("PATTERN")
-      ->multi_option_policy(take_all)
-      ->allow_extra_args(false);
+  add_repeatable(app, "--ignore", flags->ignore,
+                 "Leave out names that match this pattern; repeatable")
+      ->option_text("PATTERN");
   app.add_option("-o,--output", flags->output, "Write to this file")->option_text("FILE");
   app.add_flag("-c,--cxml", flags->cxml, "As XML documents, which Claude was trained on");
   app.add_flag("-m,--markdown", flags->markdown, "As Markdown with fenced code blocks");

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <span>
 
+#include "cli/repeatable.h"
 #include "models/registry.h"
 
 namespace hob::cli {
@@ -93,12 +94,10 @@ Result<std::unique_ptr<chat::LocalModel>> EngineFlags::load() const {
 
 void ReplyFlags::declare(CLI::App& app) {
   app.add_option("-s,--system", system, "System prompt")->option_text("TEXT");
-  app.add_option("-o,--option", options,
+  add_repeatable(app, "-o,--option", options,
                  "An option of the sampler, such as: -o temperature 0; repeatable ('hob --options' "
                  "lists them)")
-      ->option_text("KEY VALUE")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+      ->option_text("KEY VALUE");
   app.add_option("--tokens", tokens, "Longest reply, in tokens")
       ->option_text("N")
       ->transform(whole_number(0, kMostTokens));
@@ -107,10 +106,8 @@ void ReplyFlags::declare(CLI::App& app) {
          "Seed of the random draws; the same seed gives the same reply (default: a fresh one)")
       ->option_text("N")
       ->transform(whole_number(0, UINT64_MAX));
-  app.add_option("--stop", stop, "End the reply before this text; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  add_repeatable(app, "--stop", stop, "End the reply before this text; repeatable")
+      ->option_text("TEXT");
 }
 
 chat::OptionTexts ReplyFlags::option_texts() const {

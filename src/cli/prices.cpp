@@ -7,6 +7,7 @@
 #include "accounts/price_table.h"
 #include "base/ascii.h"
 #include "cli/command.h"
+#include "cli/repeatable.h"
 #include "cli/table.h"
 #include "hub/http.h"
 #include "os/file.h"
@@ -176,11 +177,9 @@ Result<> update_prices(Io& io, const UpdateFlags& flags) {
 
 Action define_prices_list(CLI::App& app, Io& io) {
   auto flags = std::make_shared<ListFlags>();
-  app.add_option("-q,--query", flags->query,
+  add_repeatable(app, "-q,--query", flags->query,
                  "Only models with this in id, name or vendor; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+      ->option_text("TEXT");
   app.add_option("--vendor", flags->vendor, "Only this vendor's models")->option_text("NAME");
   app.add_option("--on", flags->on, "Prices of this day (default: today)")->option_text("DAY");
   app.add_flag("--all", flags->all, "Prices of all days");

@@ -387,11 +387,7 @@ Action define_prompt(CLI::App& app, Io& io) {
   auto flags = std::make_shared<PromptFlags>();
   app.add_option("PROMPT", flags->text, "What to ask");
   flags->engine.declare(app);
-  app.add_option("-q,--query", flags->queries,
-                 "Choose the model with the shortest name that has all of these in it; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  declare_model_query(app, flags->queries);
   flags->reply.declare(app);
   flags->parts.declare(app, true);
   app.add_option("--save", flags->save, "Save this prompt as a template of that name; nothing is asked")

@@ -5,6 +5,7 @@
 #include "base/ascii.h"
 #include "chat/model.h"
 #include "cli/catalog.h"
+#include "cli/repeatable.h"
 #include "os/file.h"
 #include "prompts/templates.h"
 #include "store/log_schema.h"
@@ -73,25 +74,21 @@ ordered_json object_of(const OptionPairs& pairs) {
 }  // namespace
 
 void PartsFlags::declare(CLI::App& app, bool many) {
-  const auto take_all = CLI::MultiOptionPolicy::TakeAll;
-  const auto list = [&](const char* name, auto& values, const char* help, const char* what) {
-    return app.add_option(name, values, help)
-        ->option_text(what)
-        ->multi_option_policy(take_all)
-        ->allow_extra_args(false);
-  };
-  list("-f,--fragment", fragments,
-       "Text to put before the prompt: a path, URL, alias, hash, dir:PATH, git:PATH@REV or - for "
-       "standard input; repeatable",
-       "FRAGMENT");
-  list("--sf,--system-fragment", system_fragments,
-       "Text to put before the system prompt, as -f; repeatable", "FRAGMENT");
-  auto* option = list("-t,--template", templates,
-                      many ? "Template: a saved name, path, URL or prefix:name; repeatable"
-                           : "Template: a saved name, path, URL or prefix:name",
-                      "TEMPLATE");
+  add_repeatable(app, "-f,--fragment", fragments,
+                 "Text to put before the prompt: a path, URL, alias, hash, dir:PATH, git:PATH@REV "
+                 "or - for standard input; repeatable")
+      ->option_text("FRAGMENT");
+  add_repeatable(app, "--sf,--system-fragment", system_fragments,
+                 "Text to put before the system prompt, as -f; repeatable")
+      ->option_text("FRAGMENT");
+  auto* option =
+      add_repeatable(app, "-t,--template", templates,
+                     many ? "Template: a saved name, path, URL or prefix:name; repeatable"
+                          : "Template: a saved name, path, URL or prefix:name")
+          ->option_text("TEMPLATE");
   if (!many) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  list("-p,--param", params, "A value for a variable of the template; repeatable", "NAME VALUE");
+  add_repeatable(app, "-p,--param", params, "A value for a variable of the template; repeatable")
+      ->option_text("NAME VALUE");
 }
 
 bool TemplateParts::uses_input() const {
