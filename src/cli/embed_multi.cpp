@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/embed_flags.h"
+#include "cli/path_argument.h"
 #include "cli/repeatable.h"
 #include "embed/rows.h"
 #include "os/file.h"
@@ -182,10 +183,7 @@ Action define_embed_multi(CLI::App& app, Io& io) {
   app.add_option("INPUT_PATH", flags->input,
                  "File of rows, - is standard input: the first column is the id, the others are the "
                  "content")
-      ->check([](const std::string& path) -> std::string {
-        if (path == "-" || os::file_exists(path)) return {};
-        return fmt::format("File '{}' does not exist.", path);
-      });
+      ->check(path_argument({.dash = true, .folder = true}));
   app.add_option("--format", flags->format,
                  "Format of the input: json, csv, tsv or nl (JSON lines); found out where not given")
       ->option_text("FORMAT")

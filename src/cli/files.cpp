@@ -12,6 +12,7 @@
 
 #include "cli/command.h"
 #include "cli/model_flags.h"
+#include "cli/path_argument.h"
 #include "cli/repeatable.h"
 #include "cli/tokenizer_of.h"
 #include "os/file.h"
@@ -278,19 +279,13 @@ Result<> print_files(Io& io, const FilesFlags& flags) {
   return {};
 }
 
-std::string exists(const std::string& path) {
-  std::error_code ignored;
-  if (fs::exists(path, ignored)) return {};
-  return fmt::format("Invalid value for '[PATHS]...': Path '{}' does not exist.", path);
-}
-
 }  // namespace
 
 Action define_files(CLI::App& app, Io& io) {
   auto flags = std::make_shared<FilesFlags>();
   app.add_option("PATH", flags->paths, "Files and folders; more are read from standard input")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->check(CLI::Validator(exists, ""));
+      ->check(path_argument({.folder = true}));
   add_repeatable(app, "-e,--extension", flags->extensions,
                  "Only files whose name ends so; repeatable")
       ->option_text("TEXT");

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/path_argument.h"
 #include "cli/repeatable.h"
 #include "os/file.h"
 #include "text/html.h"
@@ -22,11 +23,6 @@ Result<> print_text(Io& io, const HtmlFlags& flags) {
   return {};
 }
 
-std::string is_file(const std::string& path) {
-  if (path == "-" || os::file_exists(path)) return {};
-  return fmt::format("Invalid value for '-i' / '--input': '{}': No such file or directory", path);
-}
-
 }  // namespace
 
 Action define_html(CLI::App& app, Io& io) {
@@ -39,7 +35,7 @@ Action define_html(CLI::App& app, Io& io) {
       ->option_text("SELECTOR");
   app.add_option("-i,--input", flags->input, "Read this file (default: standard input)")
       ->option_text("FILE")
-      ->check(CLI::Validator(is_file, ""));
+      ->check(path_argument({.dash = true, .folder = true}));
   app.add_flag("-m,--minify", flags->options.minify, "Fold white space and drop blank lines");
   add_repeatable(app, "-t,--keep-tag", flags->options.keep_tags,
                  "Keep this tag; hs, metadata, structure, tables and lists are several; repeatable")
