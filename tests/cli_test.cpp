@@ -219,7 +219,8 @@ TEST_F(CliTest, FirstWordThatIsNoCommandIsAPrompt) {
 }
 
 TEST_F(CliTest, FlagsTakeNoValue) {
-  EXPECT_THAT(hob({"models", "--json=yes"}).err, HasSubstr("Option '--json' does not take a value."));
+  EXPECT_THAT(hob({"models", "--json=yes"}).err,
+              HasSubstr("Option '--json' does not take a value."));
   EXPECT_EQ(hob({"models", "--json=yes"}).status, 2);
   EXPECT_EQ(hob({"models", "--json", "--json"}).status, 0);
   EXPECT_THAT(hob({"-s", "--no-stream=x", "-m", "nosuch", "hi"}).err, HasSubstr("nosuch"));

@@ -71,8 +71,8 @@ store::TurnEnd failed(const Said& said, const Error& error, int64_t duration_ms)
   return end;
 }
 
-// What a local model's reply took. Settings that cannot be read give no figure: a record is no place
-// for a guess at what the person meant.
+// What a local model's reply took. Settings that cannot be read give no figure: a record is no
+// place for a guess at what the person meant.
 void add_energy(store::TurnRecord& record, const os::EnergyUse& use) {
   const auto settings = accounts::EnergySettings::standard();
   if (record.provider != "local" || !settings) return;

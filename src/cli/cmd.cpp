@@ -1,8 +1,8 @@
 // hob cmd: a shell command from a request in words.
 //
-// What the model suggests is only ever printed or put under the person's cursor. It runs when a person
-// at a terminal presses Enter on it, after the model has answered: what was typed before does not
-// count, and without a terminal on both sides nothing runs at all.
+// What the model suggests is only ever printed or put under the person's cursor. It runs when a
+// person at a terminal presses Enter on it, after the model has answered: what was typed before
+// does not count, and without a terminal on both sides nothing runs at all.
 #include <sys/utsname.h>
 
 #include <memory>

@@ -101,7 +101,7 @@ Result<Source> file_source(Io& io, const MultiFlags& flags) {
   }
   std::vector<std::string> encodings = flags.encodings;
   if (encodings.empty()) encodings = {"utf-8", "latin-1"};
-  return Source{paths->size(), [&io, &flags, paths, encodings](const embed::Take& take) -> Result<> {
+  const auto read = [&io, &flags, paths, encodings](const embed::Take& take) -> Result<> {
     for (const auto& [folder, path] : *paths) {
       const std::string whole = folder + '/' + path;
       HOB_TRY(std::string bytes, os::read_file(whole));
@@ -116,7 +116,8 @@ Result<Source> file_source(Io& io, const MultiFlags& flags) {
       HOB_TRY_VOID(take({path, std::move(bytes), flags.binary, {}}));
     }
     return {};
-  }};
+  };
+  return Source{paths->size(), read};
 }
 
 Result<Source> query_source(const MultiFlags& flags) {
@@ -181,11 +182,12 @@ Action define_embed_multi(CLI::App& app, Io& io) {
   auto flags = std::make_shared<MultiFlags>();
   app.add_option("COLLECTION", flags->collection, "Collection to keep the vectors in")->required();
   app.add_option("INPUT_PATH", flags->input,
-                 "File of rows, - is standard input: the first column is the id, the others are the "
-                 "content")
+                 "File of rows, - is standard input: the first column is the id, the others are "
+                 "the content")
       ->check(path_argument({.dash = true, .folder = true}));
   app.add_option("--format", flags->format,
-                 "Format of the input: json, csv, tsv or nl (JSON lines); found out where not given")
+                 "Format of the input: json, csv, tsv or nl (JSON lines); found out where not "
+                 "given")
       ->option_text("FORMAT")
       ->check([](const std::string& format) -> std::string {
         if (embed::row_format(format)) return {};

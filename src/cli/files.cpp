@@ -27,9 +27,9 @@ namespace fs = std::filesystem;
 using Strings = std::vector<std::string>;
 
 constexpr std::pair<std::string_view, std::string_view> kLanguages[] = {
-    {"py", "python"},     {"c", "c"},       {"cpp", "cpp"},   {"java", "java"}, {"js", "javascript"},
-    {"ts", "typescript"}, {"html", "html"}, {"css", "css"},   {"xml", "xml"},   {"json", "json"},
-    {"yaml", "yaml"},     {"yml", "yaml"},  {"sh", "bash"},   {"rb", "ruby"},
+    {"py", "python"},     {"c", "c"},       {"cpp", "cpp"}, {"java", "java"}, {"js", "javascript"},
+    {"ts", "typescript"}, {"html", "html"}, {"css", "css"}, {"xml", "xml"},   {"json", "json"},
+    {"yaml", "yaml"},     {"yml", "yaml"},  {"sh", "bash"}, {"rb", "ruby"},
 };
 
 struct FilesFlags {
@@ -138,7 +138,7 @@ class Collector {
     });
   }
 
-  // Folders in the order of the file system, unless --sort asks for one that is the same everywhere.
+  // Folders in the file system's order, unless --sort asks for one that is the same everywhere.
   Result<> walk(const std::string& folder) {
     Strings files;
     std::vector<std::pair<std::string, bool>> inner;  // and whether it is a link
@@ -157,7 +157,8 @@ class Collector {
     std::sort(files.begin(), files.end());
     if (flags_.sort) std::sort(inner.begin(), inner.end());
     // Now, not on the way: rules of one inner folder say nothing about its neighbours' names.
-    std::erase_if(inner, [&](const auto& one) { return one.second || leaves_out(one.first, true); });
+    std::erase_if(inner,
+                  [&](const auto& one) { return one.second || leaves_out(one.first, true); });
     for (const std::string& name : files) {
       if (leaves_out(name, false) || !has_extension(name)) continue;
       HOB_TRY_VOID(show(joined(folder, name)));

@@ -28,7 +28,7 @@ struct LogitsShape {
   }
 };
 
-// Written chunk by chunk: begin_chunk(), then all its rows in order. Without finish() nothing stays.
+// Written chunk by chunk: begin_chunk(), then its rows in order. Without finish() nothing stays.
 class LogitsWriter {
  public:
   static Result<LogitsWriter> create(const std::string& path, const LogitsShape& shape);

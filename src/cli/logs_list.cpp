@@ -1,4 +1,4 @@
-// hob logs list: logged turns, searched and filtered, as Markdown, YAML, JSON, or only their replies.
+// hob logs list: logged turns, searched and filtered, as Markdown, YAML, JSON or replies alone.
 #include <algorithm>
 #include <memory>
 
@@ -35,7 +35,9 @@ struct ListFlags {
   bool truncate = false, short_form = false, usage = false, response = false, extract = false,
        extract_last = false, current = false, json = false, expand = false;
 
-  bool wants_data() const { return data || data_array || data_ids || (data_key && !data_key->empty()); }
+  bool wants_data() const {
+    return data || data_array || data_ids || (data_key && !data_key->empty());
+  }
 };
 
 // The hashes of what -f names, as a prompt would take it.
@@ -183,7 +185,8 @@ void declare_filters(CLI::App& app, ListFlags& flags) {
       ->option_text("NAME");
   app.add_flag("--tools", flags.any_tool, "Only turns with a result of any tool");
   app.add_option("--schema", flags.schema, "Only turns under this schema")->option_text("SCHEMA");
-  app.add_option("--schema-multi", flags.schema_multi, "Only turns under a schema of many such values")
+  app.add_option("--schema-multi", flags.schema_multi,
+                 "Only turns under a schema of many such values")
       ->option_text("SCHEMA");
   app.add_flag("-c,--current", flags.current, "Only the newest conversation");
   app.add_option("--cid,--conversation", flags.conversation, "Only the conversation with this id")

@@ -1,5 +1,5 @@
-// hob models list: which models there are. Text and JSON are llm's; --long is hob's table of what the
-// local files are.
+// hob models list: which models there are. Text and JSON are llm's; --long is hob's table of what
+// the local files are.
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -149,7 +149,8 @@ Action define_models(CLI::App& app, Io& io) {
   app.add_flag("--schemas", flags->schemas, "Only models whose replies can follow a schema");
   app.add_flag("--tools", flags->tools, "Only models that can call tools");
   app.add_flag("--json", flags->json, "Print a JSON array");
-  app.add_flag("-l,--long", flags->table, "Show family, size, type, context and path of local files");
+  app.add_flag("-l,--long", flags->table,
+               "Show family, size, type, context and path of local files");
   return [flags, &io] { return list_models(io, *flags); };
 }
 

@@ -151,7 +151,8 @@ Result<Assembled> assemble(Io& io, const PromptFlags& flags, TemplateParts& temp
   HOB_TRY(out.fragments, prompts::resolve_fragments(templates.fragments, context));
   HOB_TRY(out.system_fragments, prompts::resolve_fragments(templates.system_fragments, context));
   out.prompt = prompts::joined_prompt(contents_of(out.fragments), readable(io, texts.prompt));
-  out.system = prompts::joined_system(contents_of(out.system_fragments), readable(io, texts.system));
+  out.system =
+      prompts::joined_system(contents_of(out.system_fragments), readable(io, texts.system));
   return out;
 }
 
@@ -270,7 +271,8 @@ Result<> check_budget(chat::Model& model, const chat::TurnRequest& request, size
                 model.info().id);
   }
   if (*tokens <= budget) return {};
-  return fail(ErrorKind::kTooLarge, "the prompt takes {} tokens, --budget allows {}", *tokens, budget);
+  return fail(ErrorKind::kTooLarge, "the prompt takes {} tokens, --budget allows {}", *tokens,
+              budget);
 }
 
 // --dry-run: what would be sent, exactly, and nothing more.
@@ -390,7 +392,8 @@ Action define_prompt(CLI::App& app, Io& io) {
   declare_model_query(app, flags->queries);
   flags->reply.declare(app);
   flags->parts.declare(app, true);
-  app.add_option("--save", flags->save, "Save this prompt as a template of that name; nothing is asked")
+  app.add_option("--save", flags->save,
+                 "Save this prompt as a template of that name; nothing is asked")
       ->option_text("NAME");
   app.add_option("--budget", flags->budget, "Refuse a prompt, fragments included, of more tokens")
       ->option_text("TOKENS")
@@ -408,7 +411,8 @@ Action define_prompt(CLI::App& app, Io& io) {
   app.add_flag("-u,--usage", flags->usage, "Show token counts on standard error");
   app.add_flag("--dry-run", flags->dry_run,
                "Count the prompt's tokens and say what it would cost; send and record nothing");
-  app.add_flag("--options", flags->options, "Show what -o takes and what the model can do, and exit");
+  app.add_flag("--options", flags->options,
+               "Show what -o takes and what the model can do, and exit");
   app.add_flag("--json", flags->json, "Print a JSON array with one object about the reply");
   app.add_option("--logprobs", flags->logprobs,
                  "With every token its log-probability and the N likeliest; implies --json")

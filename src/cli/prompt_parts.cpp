@@ -101,8 +101,8 @@ void add_options(OptionPairs& options, const ordered_json& more) {
     const bool given = std::any_of(options.begin(), options.end(),
                                    [&](const auto& pair) { return pair.first == key; });
     if (given || value.is_null()) continue;
-    options.emplace_back(key, value.is_boolean() ? (value.get<bool>() ? "true" : "false")
-                                                 : text::python_str(value));
+    options.emplace_back(
+        key, value.is_boolean() ? (value.get<bool>() ? "true" : "false") : text::python_str(value));
   }
 }
 

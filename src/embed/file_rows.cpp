@@ -141,7 +141,8 @@ std::optional<std::string> converted(std::string_view bytes, iconv_t handle) {
     char* to = buffer;
     size_t room = sizeof buffer;
     const bool flush = left == 0;
-    const size_t done = ::iconv(handle, flush ? nullptr : &from, flush ? nullptr : &left, &to, &room);
+    const size_t done =
+        ::iconv(handle, flush ? nullptr : &from, flush ? nullptr : &left, &to, &room);
     out.append(buffer, sizeof buffer - room);
     if (done == static_cast<size_t>(-1) && errno != E2BIG) return {};
     if (flush && done != static_cast<size_t>(-1)) return out;

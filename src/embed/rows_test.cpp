@@ -43,10 +43,12 @@ TEST(Rows, Csv) {
 }
 
 TEST(Rows, Json) {
-  EXPECT_THAT(rows_of(R"([{"id":1,"a":"x","b":null,"c":2.5,"d":true},{"id":"2"},{"id":null,"t":"n"}])"),
-              ElementsAre("1=x  2.5 True", "2=", "None=n"));
+  EXPECT_THAT(
+      rows_of(R"([{"id":1,"a":"x","b":null,"c":2.5,"d":true},{"id":"2"},{"id":null,"t":"n"}])"),
+      ElementsAre("1=x  2.5 True", "2=", "None=n"));
   EXPECT_THAT(rows_of(R"({"id":1,"a":"x"})"), ElementsAre("1=x"));
-  EXPECT_THAT(rows_of("{\"id\":1,\"a\":\"x\"}\n\n{\"id\":2,\"a\":\"y\"}\n"), ElementsAre("1=x", "2=y"));
+  EXPECT_THAT(rows_of("{\"id\":1,\"a\":\"x\"}\n\n{\"id\":2,\"a\":\"y\"}\n"),
+              ElementsAre("1=x", "2=y"));
   EXPECT_THAT(rows_of("{\"id\":1}\n", RowFormat::kLines), ElementsAre("1="));
   EXPECT_THAT(rows_of("[1]"), ElementsAre("error: input: row 1 is not an object with an id"));
   EXPECT_THAT(rows_of("[{}]"), ElementsAre("error: input: row 1 is not an object with an id"));
@@ -119,7 +121,8 @@ TEST(Decoded, TheFirstEncodingThatFits) {
 using FilesTest = test::FolderTest;
 
 TEST_F(FilesTest, PatternsAsPathlibHasThem) {
-  for (const char* name : {"a.md", "b.txt", ".hidden.md", "sub/c.md", "sub/deep/d.md", "sub/e[1].md"}) {
+  for (const char* name :
+       {"a.md", "b.txt", ".hidden.md", "sub/c.md", "sub/deep/d.md", "sub/e[1].md"}) {
     write(name, name);
   }
   std::filesystem::create_directory_symlink(folder_, folder_ / "sub/loop");

@@ -96,14 +96,15 @@ TEST_F(SentenceModelTest, FoldersThatLie) {
       {"sentence_bert_config.json", {"256", "0"}},
       {"sentence_bert_config.json", {"256", "513"}},
       {"vocab.txt", {"[CLS]", "[cls]"}},
-      {"1_Pooling/config.json", {"\"pooling_mode_cls_token\": false", "\"pooling_mode_cls_token\": true"}},
+      {"1_Pooling/config.json",
+       {"\"pooling_mode_cls_token\": false", "\"pooling_mode_cls_token\": true"}},
       {"modules.json", {"[", "("}},
   };
   for (const auto& [name, change] : lies) {
     fs::remove_all(folder_ / "model");
     fs::create_directories(folder_ / "model/1_Pooling");
-    for (const char* file : {"config.json", "sentence_bert_config.json", "vocab.txt", "modules.json",
-                             "1_Pooling/config.json", "tokenizer_config.json"})
+    for (const char* file : {"config.json", "sentence_bert_config.json", "vocab.txt",
+                             "modules.json", "1_Pooling/config.json", "tokenizer_config.json"})
       fs::copy_file(model_folder / file, folder_ / "model" / file);
     fs::create_symlink(model_folder / "model.safetensors", folder_ / "model/model.safetensors");
     const std::string changed = path(std::string("model/") + name);

@@ -55,7 +55,8 @@ std::vector<int16_t> check_query(size_t padded) {
 }
 
 uint32_t check_of(int32_t codes, float scale, float err, int64_t row) {
-  const uint64_t both = uint64_t{std::bit_cast<uint32_t>(scale)} << 32 | std::bit_cast<uint32_t>(err);
+  const uint64_t both =
+      uint64_t{std::bit_cast<uint32_t>(scale)} << 32 | std::bit_cast<uint32_t>(err);
   return static_cast<uint32_t>(mixed(mixed(both) + static_cast<uint64_t>(row)) +
                                static_cast<uint32_t>(codes));
 }

@@ -118,7 +118,8 @@ void expect_same(const Model& model, const std::vector<Token>& tokens,
   for (size_t t = way.cached; t < tokens.size(); ++t) {
     ASSERT_EQ(0, std::memcmp(&got[(t - way.cached) * V], &want[t * V], V * sizeof(float)))
         << way.name << ", cache " << kv_name(way.kv) << ", isa " << way.isa
-        << (way.numerics == kernels::Numerics::kNative ? ", native" : "") << ": the logits of token " << t << " differ";
+        << (way.numerics == kernels::Numerics::kNative ? ", native" : "")
+        << ": the logits of token " << t << " differ";
   }
 }
 

@@ -117,7 +117,8 @@ int enter_span(MD_SPANTYPE type, void* detail, void* user) {
                         std::find(renderer.links.begin(), renderer.links.end(), true) ==
                             renderer.links.end();
     if (linked)
-      renderer.out += fmt::format("<a rel=\"noreferrer noopener\" href=\"{}\">", html_escaped(address));
+      renderer.out +=
+          fmt::format("<a rel=\"noreferrer noopener\" href=\"{}\">", html_escaped(address));
     renderer.links.push_back(linked);
     renderer.image_depth += type == MD_SPAN_IMG;
   } else if (const char* tag = tag_of(type); tag && renderer.image_depth == 0) {

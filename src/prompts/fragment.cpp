@@ -134,9 +134,10 @@ Result<> set_fragment_alias(store::Database& database, const std::string& alias,
                             const Fragment& fragment) {
   return database.write([&](SQLite::Database& sql) -> Result<> {
     const int64_t id = store::ensure_fragment(sql, fragment);
-    SQLite::Statement insert(sql,
-                             "insert into fragment_aliases (alias, fragment_id) values (?, ?)"
-                             " on conflict(alias) do update set fragment_id = excluded.fragment_id");
+    SQLite::Statement insert(
+        sql,
+        "insert into fragment_aliases (alias, fragment_id) values (?, ?)"
+        " on conflict(alias) do update set fragment_id = excluded.fragment_id");
     insert.bind(1, alias);
     insert.bind(2, id);
     insert.exec();
@@ -184,7 +185,8 @@ Result<std::vector<StoredFragment>> list_fragments(store::Database& database,
         out.push_back(std::move(one));
       }
       previous = id;
-      if (!query.getColumn(5).isNull()) out.back().aliases.push_back(query.getColumn(5).getString());
+      if (!query.getColumn(5).isNull())
+        out.back().aliases.push_back(query.getColumn(5).getString());
     }
     return out;
   });

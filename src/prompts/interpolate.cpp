@@ -1,4 +1,4 @@
-// One walk over the text serves both questions: which variables there are, and what the text becomes.
+// One walk over the text serves both questions: which variables there are, and what it becomes.
 #include "prompts/interpolate.h"
 
 #include <algorithm>

@@ -20,7 +20,8 @@ using testing::IsSupersetOf;
 
 std::string fresh_folder() {
   const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-  const std::string path = fmt::format("{}{}_{}", testing::TempDir(), info->test_suite_name(), info->name());
+  const std::string path =
+      fmt::format("{}{}_{}", testing::TempDir(), info->test_suite_name(), info->name());
   std::filesystem::remove_all(path);
   return path;
 }
@@ -187,10 +188,14 @@ TEST(LogSchema, HasTheTablesOfLlmAndItsOwn) {
     while (rows.executeStep()) names.insert(rows.getColumn(0).getString());
     sql.exec("insert into turn_search (turn_id, prompt, response) values ('a', 'a crow', 'caw')");
     sql.exec("update turn_search set response = 'kraa'");
-    EXPECT_EQ(sql.execAndGet("select count(*) from turn_search_fts where turn_search_fts match 'kraa'")
-                  .getInt(), 1);
-    EXPECT_EQ(sql.execAndGet("select count(*) from turn_search_fts where turn_search_fts match 'caw'")
-                  .getInt(), 0);
+    EXPECT_EQ(
+        sql.execAndGet("select count(*) from turn_search_fts where turn_search_fts match 'kraa'")
+            .getInt(),
+        1);
+    EXPECT_EQ(
+        sql.execAndGet("select count(*) from turn_search_fts where turn_search_fts match 'caw'")
+            .getInt(),
+        0);
     sql.exec("select * from message_tree");
     return {};
   });

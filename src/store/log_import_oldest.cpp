@@ -83,9 +83,10 @@ void import_oldest(SQLite::Database& sql, ImportCounts& counts) {
       " response, response_json, conversation_id, duration_ms, datetime_utc)"
       " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   SQLite::Statement rows(
-      sql, fmt::format("select {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {} from source.{} order by 1",
-                       c.id, c.model, c.prompt, c.system, c.prompt_json, c.options, c.response,
-                       c.response_json, c.chat, c.duration, c.time, table));
+      sql,
+      fmt::format("select {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {} from source.{} order by 1",
+                  c.id, c.model, c.prompt, c.system, c.prompt_json, c.options, c.response,
+                  c.response_json, c.chat, c.duration, c.time, table));
   std::map<int64_t, std::string> conversations;  // of the row that began each
   while (rows.executeStep()) {
     std::string content;
