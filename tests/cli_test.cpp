@@ -14,6 +14,7 @@
 #include "cli/model_flags.h"
 #include "cli/run.h"
 #include "cli/table.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::cli {
 namespace {
@@ -54,23 +55,17 @@ Outcome hob(std::vector<std::string> arguments, const std::string& input = "",
 }
 
 // No models anywhere: what needs one fails with one line.
-class CliTest : public ::testing::Test {
+class CliTest : public test::FolderTest {
  protected:
   CliTest() {
-    std::string pattern = (fs::temp_directory_path() / "hob-cli-XXXXXX").string();
-    home_ = ::mkdtemp(pattern.data());
-    ::setenv("HOB_HOME", home_.c_str(), 1);
-    ::setenv("HOME", home_.c_str(), 1);  // nor other programs' models
+    ::setenv("HOB_HOME", folder_.c_str(), 1);
+    ::setenv("HOME", folder_.c_str(), 1);  // nor other programs' models
     for (const char* name : {"HF_HOME", "HF_HUB_CACHE", "XDG_CACHE_HOME", "OLLAMA_MODELS"})
       ::unsetenv(name);
     ::unsetenv("HOB_MODEL");
     ::unsetenv("HOB_MODELS");
   }
-  ~CliTest() override {
-    ::unsetenv("HOB_HOME");
-    fs::remove_all(home_);
-  }
-  fs::path home_;
+  ~CliTest() override { ::unsetenv("HOB_HOME"); }
 };
 
 TEST_F(CliTest, Version) {
@@ -224,7 +219,8 @@ TEST_F(CliTest, FirstWordThatIsNoCommandIsAPrompt) {
 }
 
 TEST_F(CliTest, FlagsTakeNoValue) {
-  EXPECT_THAT(hob({"models", "--json=yes"}).err, HasSubstr("Option '--json' does not take a value."));
+  EXPECT_THAT(hob({"models", "--json=yes"}).err,
+              HasSubstr("Option '--json' does not take a value."));
   EXPECT_EQ(hob({"models", "--json=yes"}).status, 2);
   EXPECT_EQ(hob({"models", "--json", "--json"}).status, 0);
   EXPECT_THAT(hob({"-s", "--no-stream=x", "-m", "nosuch", "hi"}).err, HasSubstr("nosuch"));
@@ -250,9 +246,9 @@ TEST_F(CliTest, ModelsWithoutAny) {
 }
 
 TEST_F(CliTest, ModelsAndInspectOfAFile) {
-  fs::create_directories(home_ / "models");
-  fs::copy_file(HOB_SOURCE_DIR "/tests/data/gguf_small.gguf", home_ / "models/small.gguf");
-  std::ofstream(home_ / "models/broken.gguf") << "GGUFnot really";
+  fs::create_directories(folder_ / "models");
+  fs::copy_file(HOB_SOURCE_DIR "/tests/data/gguf_small.gguf", folder_ / "models/small.gguf");
+  write("models/broken.gguf", "GGUFnot really");
   const auto models = nlohmann::json::parse(hob({"models", "--json", "--long"}).out);
   ASSERT_EQ(models.size(), 3u);  // and echo
   EXPECT_EQ(models[0]["model_id"], "broken");
@@ -273,12 +269,12 @@ TEST_F(CliTest, ModelsAndInspectOfAFile) {
 }
 
 TEST_F(CliTest, TemplateOfAFile) {
-  const auto path = home_ / "plain.jinja";
-  std::ofstream(path)
-      << "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}{{ extra }}"
-         "{% if add_generation_prompt %}>{% endif %}";
+  const std::string file =
+      write("plain.jinja",
+            "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}{{ extra }}"
+            "{% if add_generation_prompt %}>{% endif %}");
   const auto render = [&](const std::string& input, std::vector<std::string> flags = {}) {
-    std::vector<std::string> arguments = {"template", "render", "-m", path.string()};
+    std::vector<std::string> arguments = {"template", "render", "-m", file};
     arguments.insert(arguments.end(), flags.begin(), flags.end());
     return hob(arguments, input);
   };
@@ -330,17 +326,17 @@ TEST(Flags, PromptsArriveUnchanged) {
   }
 }
 
-TEST(Flags, BecomeReplyOptions) {
-  const auto options = parse({"-o", "temperature", "0.5", "--seed", "18446744073709551615", "-o",
-                              "max_tokens", "9", "-o", "stop", "END"})
-                           .reply.reply_options();
+TEST(Flags, BecomeOptionsOfAModel) {
+  const auto texts = parse({"-o", "temperature", "0.5", "--seed", "18446744073709551615", "-o",
+                            "max_tokens", "9", "-o", "stop", "END"})
+                         .reply.option_texts();
+  const auto options = chat::check_options("any local model", texts);
   ASSERT_TRUE(options) << options.error().message;
-  EXPECT_EQ(options->sampler.temperature, 0.5);
-  EXPECT_EQ(options->sampler.seed, UINT64_MAX);
-  EXPECT_EQ(options->max_tokens, 9u);
-  EXPECT_EQ(options->stop, std::vector<std::string>{"END"});
-  EXPECT_NE(parse({}).reply.reply_options()->sampler.seed,
-            parse({}).reply.reply_options()->sampler.seed);
+  EXPECT_EQ((*options)["temperature"], 0.5);
+  EXPECT_EQ((*options)["seed"], UINT64_MAX);
+  EXPECT_EQ((*options)["max_tokens"], 9u);
+  EXPECT_EQ((*options)["stop"], "END");
+  EXPECT_TRUE(parse({}).reply.option_texts().empty());
 }
 
 TEST(Format, NumbersForPeople) {
@@ -369,8 +365,7 @@ TEST_F(CliTest, WrongConstraintsAreErrorsBeforeAModelIsLookedFor) {
               HasSubstr("Invalid schema: 'nothing-here'"));
   EXPECT_THAT(hob({"--schema", "t:person", "x"}).err, HasSubstr("Invalid template: person"));
   EXPECT_THAT(hob({"--schema", "a,b", "--regex", "x", "x"}).err, HasSubstr("one of --schema"));
-  std::ofstream(home_ / "broken.json") << "{";
-  const std::string broken = (home_ / "broken.json").string();
+  const std::string broken = write("broken.json", "{");
   EXPECT_THAT(hob({"--schema", broken, "x"}).err, HasSubstr(broken + ": not JSON"));
 }
 

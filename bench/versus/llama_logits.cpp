@@ -1,5 +1,5 @@
-// llama.cpp's logits on the text of a file that `hob perplexity --logits` wrote, compared with those
-// in it: the accuracy that hob's is measured beside (bench/accuracy builds and calls this).
+// llama.cpp's logits on the text of a file that `hob perplexity --logits` wrote, compared with
+// those in it: the accuracy that hob's is measured beside (bench/accuracy builds and calls this).
 //
 //   llama_logits MODEL.gguf EXACT.logits THREADS
 //
@@ -101,7 +101,8 @@ int main(int argc, char** argv) {
     llama_batch_free(batch);
     llama_free(context);
   }
-  std::printf("{\"perplexity\": %.6f, \"nmse\": %.6g, \"kl_divergence\": %.6g, \"same_top\": %.6f}\n",
-              std::exp(sums.surprise / double(sums.rows)), sums.squares / sums.reference_squares,
-              sums.kl / double(sums.rows), double(sums.same) / double(sums.rows));
+  std::printf(
+      "{\"perplexity\": %.6f, \"nmse\": %.6g, \"kl_divergence\": %.6g, \"same_top\": %.6f}\n",
+      std::exp(sums.surprise / double(sums.rows)), sums.squares / sums.reference_squares,
+      sums.kl / double(sums.rows), double(sums.same) / double(sums.rows));
 }

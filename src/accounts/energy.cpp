@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <span>
 
 #include "os/file.h"
 #include "store/user_folder.h"
@@ -19,7 +20,15 @@ constexpr double kJoulesPerKwh = 3.6e6;
 constexpr double kMostWatts = 1000, kMostGrams = 5000;
 
 constexpr std::string_view kWorldSource = "life-cycle, 2023; Ember, Global Electricity Review 2024";
+constexpr std::string_view kGridSource =
+    "life-cycle, 2023; Ember and Energy Institute via Our World in Data, carbon intensity of "
+    "electricity";
 
+struct KnownGrid {
+  std::string_view code, name;
+  double grams_per_kwh;
+};
+// All of 2023: the world's first, from kWorldSource, then countries', from kGridSource.
 constexpr KnownGrid kGrids[] = {
     {"WORLD", "the world", 480}, {"AR", "Argentina", 354}, {"AT", "Austria", 111},
     {"AU", "Australia", 549},    {"BE", "Belgium", 138},   {"BR", "Brazil", 98},
@@ -58,12 +67,6 @@ std::string scaled(double value, std::span<const std::pair<double, const char*>>
 }
 
 }  // namespace
-
-const std::string_view kGridSource =
-    "life-cycle, 2023; Ember and Energy Institute via Our World in Data, carbon intensity of "
-    "electricity";
-
-std::span<const KnownGrid> known_grids() { return kGrids; }
 
 std::string energy_settings_path() { return store::settings_file("energy.json"); }
 

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
 
@@ -26,14 +25,6 @@ struct Grid {
   double grams_per_kwh = 0;  // of CO2 equivalents
   std::string source;
 };
-
-struct KnownGrid {
-  std::string_view code, name;
-  double grams_per_kwh;
-};
-// All of 2023: the world's first, then countries', which kGridSource published.
-std::span<const KnownGrid> known_grids();
-extern const std::string_view kGridSource;
 
 struct EnergySettings {
   double watts_per_core = kDefaultWattsPerCore;

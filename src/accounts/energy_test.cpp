@@ -4,27 +4,17 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
-#include <filesystem>
-#include <fstream>
+#include "tests/support/temp_folder.h"
 
 namespace hob::accounts {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-class EnergySettingsTest : public ::testing::Test {
+class EnergySettingsTest : public test::FolderTest {
  protected:
-  EnergySettingsTest() {
-    std::string pattern = (fs::temp_directory_path() / "hob-energy-XXXXXX").string();
-    home_ = ::mkdtemp(pattern.data());
-    ::setenv("HOB_HOME", home_.c_str(), 1);
-  }
-  ~EnergySettingsTest() override {
-    ::unsetenv("HOB_HOME");
-    fs::remove_all(home_);
-  }
-  fs::path home_;
+  EnergySettingsTest() { ::setenv("HOB_HOME", folder_.c_str(), 1); }
+  ~EnergySettingsTest() override { ::unsetenv("HOB_HOME"); }
 };
 
 TEST(Energy, MeasuredWhereCountersWereElseEstimated) {
@@ -80,7 +70,7 @@ TEST_F(EnergySettingsTest, NonsenseIsRefused) {
     EXPECT_FALSE(settings.set_watts(watts).has_value()) << watts;
   for (const char* text : {"[", "[]", "{\"watts_per_core\": \"x\"}", "{\"watts_per_core\": -1}",
                            "{\"grid\": {\"grams_per_kwh\": 1e9}}"}) {
-    std::ofstream(home_ / "energy.json") << text;
+    write("energy.json", text);
     const auto broken = EnergySettings::standard();
     ASSERT_FALSE(broken.has_value()) << text;
     EXPECT_THAT(broken.error().message, HasSubstr("energy.json"));

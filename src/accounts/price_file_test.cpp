@@ -4,25 +4,26 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
-#include <filesystem>
-#include <fstream>
 #include <random>
 
 #include "os/file.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::accounts {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 constexpr const char* kCurrent = R"({"updated_at": "2026-03-01", "prices": [
-  {"id": "gpt-4o", "vendor": "openai", "name": "GPT-4o", "input": 2.5, "output": 10, "input_cached": 1.25},
+  {"id": "gpt-4o", "vendor": "openai", "name": "GPT-4o", "input": 2.5, "output": 10,
+   "input_cached": 1.25},
   {"id": "o3", "vendor": "openai", "name": "o3", "input": 1, "output": 4, "input_cached": null},
-  {"id": "new-model", "vendor": "acme", "name": "New >", "input": 0.0375, "output": 0.15, "input_cached": null},
-  {"id": "new-model-200k", "vendor": "acme", "name": "New >200k", "input": 0.075, "output": 0.3, "input_cached": null}]})";
+  {"id": "new-model", "vendor": "acme", "name": "New >", "input": 0.0375, "output": 0.15,
+   "input_cached": null},
+  {"id": "new-model-200k", "vendor": "acme", "name": "New >200k", "input": 0.075,
+   "output": 0.3, "input_cached": null}]})";
 
 PriceList list(const std::string& text) {
   auto parsed = parse_price_list(text, "test.json");
@@ -61,10 +62,14 @@ TEST(PriceFile, CurrentPricesHoldFromTheDayOfTheFileOn) {
 TEST(PriceFile, HistoricalPricesBringTheirDays) {
   PriceTable table = PriceTable::built_in();
   const auto historical = list(R"({"prices": [
-    {"id": "m", "vendor": "v", "name": "M", "input": 2, "output": 3, "input_cached": null, "from_date": "2025-06-01", "to_date": null},
-    {"id": "m", "vendor": "v", "name": "M", "input": 4, "output": 5, "input_cached": null, "from_date": null, "to_date": "2025-06-01"},
-    {"id": "o3", "vendor": "v", "name": "o3", "input": 10, "output": 40, "input_cached": 2.5, "from_date": null, "to_date": "2025-06-10"},
-    {"id": "o3", "vendor": "v", "name": "o3", "input": 2, "output": 8, "input_cached": 0.5, "from_date": "2025-06-10", "to_date": null}]})");
+    {"id": "m", "vendor": "v", "name": "M", "input": 2, "output": 3, "input_cached": null,
+     "from_date": "2025-06-01", "to_date": null},
+    {"id": "m", "vendor": "v", "name": "M", "input": 4, "output": 5, "input_cached": null,
+     "from_date": null, "to_date": "2025-06-01"},
+    {"id": "o3", "vendor": "v", "name": "o3", "input": 10, "output": 40, "input_cached": 2.5,
+     "from_date": null, "to_date": "2025-06-10"},
+    {"id": "o3", "vendor": "v", "name": "o3", "input": 2, "output": 8, "input_cached": 0.5,
+     "from_date": "2025-06-10", "to_date": null}]})");
   const auto update = apply_prices(table, historical, "2026-03-01");
   EXPECT_THAT(update.added, ElementsAre("m"));
   EXPECT_THAT(update.changed, IsEmpty());
@@ -92,27 +97,26 @@ TEST(PriceFile, WhatIsWrongIsNamed) {
   EXPECT_THAT(problem("[]"), HasSubstr("no list \"prices\""));
   EXPECT_THAT(problem("{}"), HasSubstr("no list \"prices\""));
   EXPECT_THAT(problem(R"({"prices": []})"), HasSubstr("empty"));
-  for (
-      const char* row : {
-          "7",
-          "{}",
-          R"({"id": 7, "input": 1, "output": 1})",
-          R"({"id": "m"})",
-          R"({"id": "m", "input": -1, "output": 1})",
-          R"({"id": "m", "input": "x", "output": 1})",
-          R"({"id": "m", "input": true, "output": 1})",
-          R"({"id": "m", "input": 1e9, "output": 1})",
-          R"({"id": "m", "input": 1e-9, "output": 1})",
-          R"({"id": "m\n", "input": 1, "output": 1})",
-          R"({"id": "m", "input": 1, "output": 1, "from_date": "soon"})",
-          R"({"id": "m", "input": 1, "output": 1, "from_date": "2025-02-01", "to_date": "2025-01-01"})",
-          R"({"id": "m", "input": 1, "output": 1, "above": -1})",
-      })
+  for (const char* row : {
+           "7",
+           "{}",
+           R"({"id": 7, "input": 1, "output": 1})",
+           R"({"id": "m"})",
+           R"({"id": "m", "input": -1, "output": 1})",
+           R"({"id": "m", "input": "x", "output": 1})",
+           R"({"id": "m", "input": true, "output": 1})",
+           R"({"id": "m", "input": 1e9, "output": 1})",
+           R"({"id": "m", "input": 1e-9, "output": 1})",
+           R"({"id": "m\n", "input": 1, "output": 1})",
+           R"({"id": "m", "input": 1, "output": 1, "from_date": "soon"})",
+           R"({"id": "m", "input": 1, "output": 1, "from_date": "2025-02-01",)"
+           R"( "to_date": "2025-01-01"})",
+           R"({"id": "m", "input": 1, "output": 1, "above": -1})",
+       })
     EXPECT_THAT(problem(fmt::format(R"({{"prices": [{}]}})", row)), HasSubstr("prices[0]")) << row;
-  EXPECT_THAT(
-      problem(
-          R"({"prices": [{"id": "m", "input": 1, "output": 2}, {"id": "m", "input": 2, "output": 2}]})"),
-      HasSubstr("'m' has two prices"));
+  EXPECT_THAT(problem(R"({"prices": [{"id": "m", "input": 1, "output": 2},)"
+                      R"( {"id": "m", "input": 2, "output": 2}]})"),
+              HasSubstr("'m' has two prices"));
 }
 
 TEST(PriceFile, SurvivesEveryBrokenByte) {
@@ -130,18 +134,10 @@ TEST(PriceFile, SurvivesEveryBrokenByte) {
   }
 }
 
-class OwnPrices : public ::testing::Test {
+class OwnPrices : public test::FolderTest {
  protected:
-  OwnPrices() {
-    std::string pattern = (fs::temp_directory_path() / "hob-prices-XXXXXX").string();
-    home_ = ::mkdtemp(pattern.data());
-    ::setenv("HOB_HOME", home_.c_str(), 1);
-  }
-  ~OwnPrices() override {
-    ::unsetenv("HOB_HOME");
-    fs::remove_all(home_);
-  }
-  fs::path home_;
+  OwnPrices() { ::setenv("HOB_HOME", folder_.c_str(), 1); }
+  ~OwnPrices() override { ::unsetenv("HOB_HOME"); }
 };
 
 TEST_F(OwnPrices, AreKeptAndStandOverTheBuiltInOnes) {
@@ -161,7 +157,7 @@ TEST_F(OwnPrices, AreKeptAndStandOverTheBuiltInOnes) {
 }
 
 TEST_F(OwnPrices, ABrokenFileIsAnErrorThatNamesIt) {
-  std::ofstream(home_ / "prices.json") << "{";
+  write("prices.json", "{");
   const auto table = PriceTable::standard();
   ASSERT_FALSE(table.has_value());
   EXPECT_THAT(table.error().message, HasSubstr("prices.json"));

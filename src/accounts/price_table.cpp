@@ -7,6 +7,7 @@
 #include "accounts/day.h"
 #include "accounts/price_data.h"
 #include "accounts/price_file.h"
+#include "base/ascii.h"
 #include "base/check.h"
 #include "base/spelling.h"
 
@@ -115,14 +116,6 @@ std::string_view without_version(std::string_view name) {
   return {};
 }
 
-std::string lower(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 }  // namespace
 
 Result<std::vector<PriceRow>> parse_price_rows(std::string_view text, std::string_view name) {
@@ -196,7 +189,7 @@ std::vector<const PriceRow*> PriceTable::rows_of(std::string_view id) const {
 
 std::string PriceTable::id_of(std::string_view name) const {
   for (const PriceRow& row : rows_) {
-    if (lower(row.id) == name) return row.id;
+    if (ascii_lower(row.id) == name) return row.id;
   }
   for (const auto& [other, id] : names_) {
     if (other == name) return id;
@@ -224,7 +217,7 @@ std::vector<std::string> PriceTable::ids() const {
 
 Result<FoundPrice> PriceTable::find(std::string_view model, std::string_view day,
                                     uint64_t input_tokens) const {
-  const std::string whole = lower(model);
+  const std::string whole = ascii_lower(model);
   FoundPrice found;
   std::string_view name = whole;
   std::string id = id_of(name);

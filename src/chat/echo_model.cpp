@@ -4,6 +4,7 @@
 // words.
 #include <cctype>
 
+#include "base/ascii.h"
 #include "chat/model.h"
 #include "store/json_text.h"
 
@@ -30,8 +31,7 @@ int64_t words(std::string_view text) {
 std::optional<bool> boolean(std::string_view text) {
   constexpr std::string_view kTrue[] = {"true", "1", "yes", "on", "t", "y"};
   constexpr std::string_view kFalse[] = {"false", "0", "no", "off", "f", "n"};
-  std::string lower(text);
-  for (char& c : lower) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string lower = ascii_lower(text);
   for (const auto word : kTrue) {
     if (lower == word) return true;
   }

@@ -21,20 +21,6 @@ uint64_t fresh_seed() {
   return device();
 }
 
-const char* kv_name(engine::KvFormat format) {
-  switch (format) {
-    case engine::KvFormat::kF32:
-      return "f32";
-    case engine::KvFormat::kF16:
-      return "f16";
-    case engine::KvFormat::kBF16:
-      return "bf16";
-    case engine::KvFormat::kQ8_0:
-      return "q8_0";
-  }
-  return "f16";
-}
-
 const char* constraint_name(engine::ConstraintKind kind) {
   switch (kind) {
     case engine::ConstraintKind::kJsonSchema:
@@ -105,7 +91,8 @@ class EngineModel : public Model {
   const ModelInfo& info() const override { return info_; }
   LocalModel* local() override { return model_.get(); }
 
-  Result<ordered_json> check_options(const OptionTexts& given) const override {
+  // The texts first, for errors to name what was typed.
+  static Result<ordered_json> checked(const OptionTexts& given) {
     ordered_json out = ordered_json::object();
     for (const auto& [key, value] : given) {
       if (key == "stop") {
@@ -116,11 +103,18 @@ class EngineModel : public Model {
           out[key].push_back(value);
         }
       } else {
-        out[key] = typed(value);
+        out[key] = value;
       }
     }
     HOB_TRY_VOID(reply_options(out));
+    for (auto& [key, value] : out.items()) {
+      if (key != "stop") value = typed(value.get<std::string>());
+    }
     return out;
+  }
+
+  Result<ordered_json> check_options(const OptionTexts& given) const override {
+    return checked(given);
   }
 
   Result<std::optional<size_t>> count_tokens(const ModelRequest& request) override {
@@ -251,7 +245,7 @@ class EngineModel : public Model {
     out.context = static_cast<int64_t>(model_->engine().context());
     out.threads = model_->engine().threads();
     out.isa = model_->engine().isa();
-    out.kv = kv_name(options_.kv);
+    out.kv = engine::kv_name(options_.kv);
     out.numerics = options_.numerics == kernels::Numerics::kNative ? "native" : "portable";
     out.cached_tokens = static_cast<int64_t>(reply.usage.cached_tokens);
     out.prompt_seconds = reply.usage.prompt_seconds;
@@ -276,6 +270,10 @@ Result<std::unique_ptr<Model>> open_local_model(const std::string& path, std::st
   info.file = path;
   info.constrains = true;
   return std::unique_ptr<Model>(new EngineModel(std::move(info), std::move(model), options));
+}
+
+Result<ordered_json> check_options(const std::string& id, const OptionTexts& given) {
+  return id == kEchoModel ? echo_model()->check_options(given) : EngineModel::checked(given);
 }
 
 Result<std::unique_ptr<Model>> open_model(const std::string& id,

@@ -106,6 +106,10 @@ std::unique_ptr<Model> echo_model();
 Result<std::unique_ptr<Model>> open_local_model(const std::string& path, std::string id,
                                                 const engine::EngineOptions& options);
 
+// As Model::check_options of the model with that id (open_model's), which need not be here: the
+// engine's models take the same options.
+Result<nlohmann::ordered_json> check_options(const std::string& id, const OptionTexts& given);
+
 // By id, as the ledger has it: "echo", or what chat::ModelStore finds. kNotFound names it.
 Result<std::unique_ptr<Model>> open_model(const std::string& id,
                                           const engine::EngineOptions& options);

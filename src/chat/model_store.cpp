@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <functional>
 
+#include "base/ascii.h"
 #include "base/spelling.h"
 #include "os/file.h"
 #include "os/terminal.h"
@@ -21,16 +22,8 @@ constexpr KnownModel kKnown[] = {
     {"smollm2", kDefaultModel},
 };
 
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return out;
-}
-
 std::string without_extension(std::string_view name) {
-  const bool has = lowered(name).ends_with(kExtension);
+  const bool has = ascii_lower(name).ends_with(kExtension);
   return std::string(has ? name.substr(0, name.size() - kExtension.size()) : name);
 }
 
@@ -44,7 +37,7 @@ void scan(const std::string& folder, std::vector<StoredModel>& found) {
     if (entry.depth() >= kDeepest) entry.disable_recursion_pending();
     std::error_code ignored;
     if (!entry->is_regular_file(ignored)) continue;
-    if (lowered(entry->path().extension().string()) != kExtension) continue;
+    if (ascii_lower(entry->path().extension().string()) != kExtension) continue;
     const std::string relative = entry->path().lexically_relative(folder).string();
     found.push_back(
         {without_extension(relative), entry->path().string(), entry->file_size(ignored)});
@@ -63,7 +56,7 @@ std::vector<std::string> split_folders(std::string_view text) {
 
 bool looks_like_path(std::string_view wanted) {
   return wanted.starts_with('/') || wanted.starts_with("./") || wanted.starts_with("../") ||
-         lowered(wanted).ends_with(kExtension);
+         ascii_lower(wanted).ends_with(kExtension);
 }
 
 using Matches = std::function<bool(const std::string& name)>;
@@ -71,7 +64,7 @@ using Matches = std::function<bool(const std::string& name)>;
 std::vector<StoredModel> matching(const std::vector<StoredModel>& models, const Matches& matches) {
   std::vector<StoredModel> out;
   std::copy_if(models.begin(), models.end(), std::back_inserter(out),
-               [&](const StoredModel& m) { return matches(lowered(m.name)); });
+               [&](const StoredModel& m) { return matches(ascii_lower(m.name)); });
   return out;
 }
 
@@ -85,7 +78,9 @@ std::string name_list(const std::vector<StoredModel>& models) {
 
 // The names most like `key`, when any is like it at all.
 std::vector<StoredModel> near_names(std::vector<StoredModel> models, const std::string& key) {
-  const auto distance = [&](const StoredModel& m) { return distance_inside(key, lowered(m.name)); };
+  const auto distance = [&](const StoredModel& m) {
+    return distance_inside(key, ascii_lower(m.name));
+  };
   std::stable_sort(models.begin(), models.end(),
                    [&](const auto& a, const auto& b) { return distance(a) < distance(b); });
   std::erase_if(models, [&](const StoredModel& m) {
@@ -137,7 +132,7 @@ Result<std::string> ModelStore::find_named(std::string_view wanted) const {
   if (fs::is_directory(wanted, ignored)) {
     return fail(ErrorKind::kNotFound, "{}: is a folder, not a model file", wanted);
   }
-  std::string key = lowered(without_extension(wanted));
+  std::string key = ascii_lower(without_extension(wanted));
   const auto models = list();
   const auto exact = [&] {
     return matching(models, [&](const auto& name) { return name == key; });

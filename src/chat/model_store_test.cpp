@@ -4,37 +4,24 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
+
+#include "tests/support/temp_folder.h"
 
 namespace hob::chat {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-class ModelStoreTest : public ::testing::Test {
+class ModelStoreTest : public test::FolderTest {
  protected:
-  ModelStoreTest() {
-    std::string pattern = (fs::temp_directory_path() / "hob-store-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-    ::unsetenv("HOB_MODEL");
-  }
-  ~ModelStoreTest() override { fs::remove_all(folder_); }
+  ModelStoreTest() { ::unsetenv("HOB_MODEL"); }
 
-  std::string add(const std::string& name) {
-    const fs::path path = folder_ / name;
-    fs::create_directories(path.parent_path());
-    std::ofstream(path) << "12345";
-    return path.string();
-  }
+  std::string add(const std::string& name) const { return write(name, "12345"); }
   ModelStore store() const { return ModelStore({folder_.string(), "/nowhere/at/all"}); }
   std::string message(std::string_view wanted) const {
     const auto found = store().find(wanted);
     return found ? "found " + *found : found.error().message;
   }
-
-  fs::path folder_;
 };
 
 TEST_F(ModelStoreTest, ListsByName) {
@@ -84,17 +71,16 @@ TEST_F(ModelStoreTest, DefaultAndAliases) {
 TEST_F(ModelStoreTest, FirstFolderWins) {
   add("a/same.gguf");
   add("b/same.gguf");
-  const ModelStore both({(folder_ / "b").string(), (folder_ / "a").string()});
+  const ModelStore both({path("b"), path("a")});
   ASSERT_EQ(both.list().size(), 1u);
-  EXPECT_EQ(both.list()[0].path, (folder_ / "b/same.gguf").string());
+  EXPECT_EQ(both.list()[0].path, path("b/same.gguf"));
 }
 
 TEST_F(ModelStoreTest, OtherProgramsModelsAreUsedInPlace) {
   const std::string own = add("own/org/repo/both.gguf");
   add("studio/org/repo/both.gguf");
   const std::string other = add("studio/org/repo/other.gguf");
-  const ModelStore with_caches({(folder_ / "own").string()},
-                               {.lm_studio = {(folder_ / "studio").string()}});
+  const ModelStore with_caches({path("own")}, {.lm_studio = {path("studio")}});
   EXPECT_EQ(with_caches.list().size(), 2u);
   EXPECT_EQ(with_caches.find("both").value(), own);
   EXPECT_EQ(with_caches.find("org/repo/other").value(), other);

@@ -17,15 +17,10 @@ using text::Token;
 Result<engine::EngineOptions> engine_options(const store::TurnRecord& record, int threads) {
   engine::EngineOptions options{.threads = threads};
   options.context = static_cast<size_t>(record.context.value_or(0));
-  const std::pair<const char*, engine::KvFormat> formats[] = {{"f32", engine::KvFormat::kF32},
-                                                              {"f16", engine::KvFormat::kF16},
-                                                              {"bf16", engine::KvFormat::kBF16},
-                                                              {"q8_0", engine::KvFormat::kQ8_0}};
-  const auto format = std::find_if(std::begin(formats), std::end(formats),
-                                   [&](const auto& f) { return record.kv == f.first; });
-  if (format == std::end(formats))
+  const auto format = engine::kv_format(record.kv);
+  if (!format)
     return fail(ErrorKind::kCorrupt, "the record names no precision of the cache: '{}'", record.kv);
-  options.kv = format->second;
+  options.kv = *format;
   if (record.numerics == "native") options.numerics = kernels::Numerics::kNative;
   return options;
 }

@@ -149,12 +149,35 @@ TEST(RunTurn, RecordsAllThatAReplyDependsOn) {
   EXPECT_EQ(static_cast<int64_t>(**count), result->reply.input_tokens);
 }
 
+TEST(RunTurn, DrawsASeedWhereNoneIsGiven) {
+  auto ledger = fresh();
+  auto model = tiny();
+  const auto seed = [&] {
+    TurnRequest request = asking("hello");
+    request.model.options = *model->check_options({{"max_tokens", "1"}});
+    const auto result = run_turn(*model, &ledger, request, nullptr);
+    return result ? ledger.record(result->turn_id)->seed : std::nullopt;
+  };
+  const auto first = seed(), second = seed();
+  EXPECT_TRUE(first && second);
+  EXPECT_NE(first, second);
+}
+
 TEST(Options, OfAnEngineModelAreChecked) {
   auto model = tiny();
   EXPECT_FALSE(model->check_options({{"temperature", "hot"}}));
   EXPECT_FALSE(model->check_options({{"nope", "1"}}));
   EXPECT_FALSE(model->check_options({{"max_tokens", "-1"}}));
   EXPECT_EQ(model->check_options({{"stop", "a"}, {"stop", "b"}})->dump(), R"({"stop":["a","b"]})");
+}
+
+TEST(Options, AreCheckedWithoutTheModelAsWithIt) {
+  EXPECT_EQ(check_options("not here", {{"top_k", "5"}, {"stop", "5"}})->dump(),
+            R"({"top_k":5,"stop":"5"})");
+  EXPECT_THAT(check_options("not here", {{"top_k", "1e3"}}).error().message, HasSubstr("'1e3'"));
+  EXPECT_FALSE(check_options("not here", {{"example_bool", "1"}}));
+  EXPECT_EQ(check_options("echo", {{"example_bool", "1"}})->dump(), R"({"example_bool":true})");
+  EXPECT_FALSE(check_options("echo", {{"top_k", "5"}}));
 }
 
 TEST(Replay, IsIdenticalForAnyThreadsAndTellsWhatDiffers) {

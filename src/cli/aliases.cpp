@@ -4,6 +4,7 @@
 #include "cli/catalog.h"
 #include "cli/command.h"
 #include "cli/listing.h"
+#include "cli/repeatable.h"
 #include "prompts/settings.h"
 
 namespace hob::cli {
@@ -67,10 +68,8 @@ Action define_aliases_set(CLI::App& app, Io& io) {
   auto flags = std::make_shared<SetFlags>();
   app.add_option("ALIAS", flags->alias, "The new name")->required();
   app.add_option("MODEL", flags->model, "The model, by id or alias");
-  app.add_option("-q,--query", flags->queries, "The first model that matches this; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  add_repeatable(app, "-q,--query", flags->queries, "The first model that matches this; repeatable")
+      ->option_text("TEXT");
   return [flags, &io] { return set_alias(io, *flags); };
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "cli/repeatable.h"
 #include "hub/http.h"
 #include "os/file.h"
 
@@ -142,16 +143,12 @@ Result<store::Attachment> resolve_attachment(Io& io, const std::string& value,
 }
 
 void AttachmentFlags::declare(CLI::App& app) {
-  app.add_option("-a,--attachment", attachments,
+  add_repeatable(app, "-a,--attachment", attachments,
                  "A file, a URL or - (standard input) to send along; repeatable")
-      ->option_text("PATH|URL|-")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
-  app.add_option("--at,--attachment-type", typed,
+      ->option_text("PATH|URL|-");
+  add_repeatable(app, "--at,--attachment-type", typed,
                  "As -a, with its MIME type instead of a look at it; repeatable")
-      ->option_text("PATH|URL|- TYPE")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+      ->option_text("PATH|URL|- TYPE");
 }
 
 Result<std::vector<store::Attachment>> AttachmentFlags::resolve(Io& io) const {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "chat/model_store.h"
 #include "engine/sampler.h"
 #include "prompts/settings.h"
@@ -11,12 +12,6 @@ namespace {
 
 using nlohmann::ordered_json;
 constexpr int kHelpColumns = 70;  // of llm's texts about options
-
-std::string lowered(std::string_view text) {
-  std::string out(text);
-  for (char& c : out) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  return out;
-}
 
 std::vector<OptionFact> local_options() {
   std::vector<OptionFact> out;
@@ -97,9 +92,9 @@ bool CatalogModel::goes_by(std::string_view name) const {
 }
 
 bool CatalogModel::matches(std::string_view query) const {
-  const std::string wanted = lowered(query);
+  const std::string wanted = ascii_lower(query);
   const auto holds = [&](const std::string& text) {
-    return lowered(text).find(wanted) != std::string::npos;
+    return ascii_lower(text).find(wanted) != std::string::npos;
   };
   return holds(label()) || std::any_of(aliases.begin(), aliases.end(), holds);
 }
@@ -154,34 +149,6 @@ Result<std::string> model_id(const std::string& name) {
 Result<std::string> default_model() {
   HOB_TRY(const auto saved, prompts::saved_default_model());
   return saved.value_or(std::string(chat::kDefaultModel));
-}
-
-Result<> check_option(const std::string& model, const std::string& key, const std::string& value) {
-  HOB_TRY(const auto models, catalog());
-  const auto found = std::find_if(models.begin(), models.end(),
-                                  [&](const CatalogModel& m) { return m.id == model; });
-  if (found != models.end() && found->kind != "Local") {
-    const auto option = std::find_if(found->options.begin(), found->options.end(),
-                                     [&](const OptionFact& o) { return o.name == key; });
-    if (option == found->options.end()) {
-      return fail(ErrorKind::kInvalid, "{}: Extra inputs are not permitted", key);
-    }
-    constexpr std::string_view kBooleans[] = {"true", "false", "1",   "0",   "yes", "no",
-                                              "on",   "off",   "t",   "f",   "y",   "n"};
-    const std::string lower = lowered(value);
-    if (std::find(std::begin(kBooleans), std::end(kBooleans), lower) == std::end(kBooleans)) {
-      return fail(ErrorKind::kInvalid, "{}: '{}' is not true or false", key, value);
-    }
-    return {};
-  }
-  if (key == "stop") return {};
-  if (key == "max_tokens") {
-    const bool digits = !value.empty() && value.find_first_not_of("0123456789") == value.npos;
-    if (digits) return {};
-    return fail(ErrorKind::kInvalid, "option {}: '{}' is not a whole number in range", key, value);
-  }
-  engine::SamplerOptions scratch;
-  return engine::set_option(scratch, key, value);
 }
 
 std::string options_text(const CatalogModel& model, int width, bool async_twin, bool helps) {

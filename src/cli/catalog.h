@@ -45,18 +45,16 @@ CatalogModel local_model(const std::string& path);
 // The shortest id that matches every query (-q). kNotFound names the queries.
 Result<std::string> model_by_query(const std::vector<std::string>& queries);
 
-// The id of the model that `name` means: an id or alias of the catalogue, or what the model store finds for a
-// part of a name or a path (then the file's name or path). kNotFound: "Unknown model: ...".
+// The id of the model that `name` means: an id or alias of the catalogue, or what the model store
+// finds for a part of a name or a path (then the file's name or path). kNotFound says "Unknown
+// model: ...".
 Result<std::string> model_id(const std::string& name);
 
 // $HOB_MODEL is not asked: the saved default, else the built-in one.
 Result<std::string> default_model();
 
-// Checks an option as -o would. The error says what is wrong with it.
-Result<> check_option(const std::string& model, const std::string& key, const std::string& value);
-
-// The block that `models list --options` and `hob --options` print for a model, without a line break
-// at the end. `helps`: with the options' descriptions.
+// The block that `models list --options` and `hob --options` print for a model, without a line
+// break at the end. `helps`: with the options' descriptions.
 std::string options_text(const CatalogModel& model, int width, bool async_twin, bool helps);
 // The properties of the options' JSON schema, as pydantic makes it of llm's classes.
 nlohmann::ordered_json options_json(const CatalogModel& model);

@@ -35,7 +35,8 @@ Result<std::optional<std::string>> edited_text() {
     const auto before = fs::last_write_time(path, error);
     HOB_TRY_VOID(os::edit_file(path));
     HOB_TRY(const std::string text, os::read_file(path));
-    if (text.empty() && fs::last_write_time(path, error) == before) return std::optional<std::string>();
+    if (text.empty() && fs::last_write_time(path, error) == before)
+      return std::optional<std::string>();
     return std::optional<std::string>(text);
   };
   auto result = edit();
@@ -113,7 +114,8 @@ class ChatSession {
   Result<std::vector<prompts::Fragment>> resolve(const std::vector<std::string>& names) {
     if (names.empty()) return std::vector<prompts::Fragment>();
     HOB_TRY(auto database, fragment_database(flags_.ledger.gate.path()));
-    return prompts::resolve_fragments(names, fragment_context(io_, database ? &*database : nullptr));
+    return prompts::resolve_fragments(names,
+                                      fragment_context(io_, database ? &*database : nullptr));
   }
 
   // The fragments of -f and --sf, and of the template: they go with the first message.

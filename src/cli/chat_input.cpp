@@ -75,7 +75,8 @@ ChatTurn ChatInput::line(std::string_view line) {
 ChatTurn ChatInput::multi_line(std::string_view line) {
   if (trimmed(line) == "!edit") return {ChatAction::kEdit, {}};
   if (line.starts_with(kFragment)) {
-    for (auto& name : words_of(line.substr(kFragment.size()))) fragments_.push_back(std::move(name));
+    for (auto& name : words_of(line.substr(kFragment.size())))
+      fragments_.push_back(std::move(name));
     return {ChatAction::kMore, {}};
   }
   if (trimmed(line) != end_) {

@@ -27,10 +27,9 @@ struct ChatTurn {
 };
 
 // Lines become turns. A message is one line; more with a backslash at the end of each but the last,
-// or between
-// "!multi [WORD]" and "!end [WORD]", where the same WORD must close what it opened. A line "!fragment
-// NAME ..." names fragments: alone it is a message of theirs, inside !multi they go before the text.
-// "exit" and "quit" leave.
+// or between "!multi [WORD]" and "!end [WORD]", where the same WORD must close what it opened. A
+// line "!fragment NAME ..." names fragments: alone it is a message of theirs, inside !multi they go
+// before the text. "exit" and "quit" leave.
 class ChatInput {
  public:
   ChatTurn line(std::string_view line);

@@ -1,8 +1,8 @@
 // hob cmd: a shell command from a request in words.
 //
-// What the model suggests is only ever printed or put under the person's cursor. It runs when a person
-// at a terminal presses Enter on it, after the model has answered: what was typed before does not
-// count, and without a terminal on both sides nothing runs at all.
+// What the model suggests is only ever printed or put under the person's cursor. It runs when a
+// person at a terminal presses Enter on it, after the model has answered: what was typed before
+// does not count, and without a terminal on both sides nothing runs at all.
 #include <sys/utsname.h>
 
 #include <memory>
@@ -147,11 +147,7 @@ Action define_cmd(CLI::App& app, Io& io) {
   app.add_option("REQUEST", flags->words, "What the command is to do, in words")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   flags->engine.declare(app);
-  app.add_option("-q,--query", flags->queries,
-                 "Choose the model with the shortest name that has all of these in it; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  declare_model_query(app, flags->queries);
   flags->reply.declare(app);
   flags->ledger.declare(app);
   return [flags, &io] { return suggest(io, *flags); };

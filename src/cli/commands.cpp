@@ -23,8 +23,8 @@ constexpr Command kCommands[] = {
      "hob chat -m qwen -s 'You review C++ code'\n"
      "hob chat -o temperature 0.2 --context 4096",
      define_chat},
-    {"logs status", "Say whether turns are recorded, and how many there are", "",
-     "hob logs status", define_logs_status},
+    {"logs status", "Say whether turns are recorded, and how many there are", "", "hob logs status",
+     define_logs_status},
     {"logs path", "Print the path of the ledger, an SQLite database", "",
      "hob logs path\n"
      "sqlite3 \"$(hob logs path)\" 'select model, count(*) from turns group by model'",
@@ -43,8 +43,8 @@ constexpr Command kCommands[] = {
      "hob replay --all --threads 1",
      define_replay},
     {"models list", "List the models on this machine",
-     "Those of hob, and what Hugging Face's tools, Ollama and LM Studio have fetched. 'hob models' is "
-     "short for it.",
+     "Those of hob, and what Hugging Face's tools, Ollama and LM Studio have fetched. "
+     "'hob models' is short for it.",
      "hob models\n"
      "hob models qwen\n"
      "hob models --json",
@@ -79,8 +79,8 @@ constexpr Command kCommands[] = {
     {"aliases remove", "Remove such a name", "", "hob aliases remove small", define_aliases_remove},
     {"aliases path", "Show where aliases.json lies", "", "hob aliases path", define_aliases_path},
     {"templates list", "List the prompt templates",
-     "hob's own, and those in llm's folder that hob has none of the name for.",
-     "hob templates", define_templates_list},
+     "hob's own, and those in llm's folder that hob has none of the name for.", "hob templates",
+     define_templates_list},
     {"templates show", "Show a prompt template", "",
      "hob templates show review\n"
      "hob templates show git:~/prompts@v1:review",
@@ -90,8 +90,8 @@ constexpr Command kCommands[] = {
      define_templates_edit},
     {"templates path", "Show the folder of the templates", "", "hob templates path",
      define_templates_path},
-    {"templates loaders", "List what prefix:name loads templates from", "",
-     "hob templates loaders", define_templates_loaders},
+    {"templates loaders", "List what prefix:name loads templates from", "", "hob templates loaders",
+     define_templates_loaders},
     {"fragments list", "List the stored fragments",
      "A fragment is stored when a prompt uses it or when it gets an alias.",
      "hob fragments\n"
@@ -216,8 +216,8 @@ constexpr Command kCommands[] = {
      "hob embed-multi posts --attach blog blog.db --sql 'select id, title, body from blog.posts'",
      define_embed_multi},
     {"similar", "Find the items of a collection nearest to a text or to an item",
-     "By the cosine of the angle between the vectors, exactly. Collections of 20,000 items and more "
-     "get\n"
+     "By the cosine of the angle between the vectors, exactly. "
+     "Collections of 20,000 items and more get\n"
      "an index beside the database when they are first searched.",
      "hob similar phrases -c 'dog'\n"
      "hob similar phrases hound -n 3\n"
@@ -250,8 +250,8 @@ constexpr Command kCommands[] = {
      "cat rows.jsonl | hob batch - 'Is this spam? $text' --regex '(yes|no)' --column spam",
      define_batch},
     {"cost list", "Show what the turns on record cost",
-     "At the price stored with each turn, or that of its day. Local models cost energy and no money; "
-     "turns\n"
+     "At the price stored with each turn, or that of its day. "
+     "Local models cost energy and no money; turns\n"
      "whose price nobody knows are counted and never taken for free. `hob cost` does the same.",
      "hob cost\n"
      "hob cost --by day --since 7d\n"
@@ -293,17 +293,19 @@ constexpr Command kCommands[] = {
      "hob prices update historical-v1.json",
      define_prices_update},
     {"completion", "Print a script that lets a shell's Tab key complete hob's command lines",
-     "Commands, flags, models, templates, aliases, collections and conversations, as they are at that "
-     "moment.",
+     "Commands, flags, models, templates, aliases, collections and conversations, "
+     "as they are at that moment.",
      "eval \"$(hob completion bash)\"\n"
      "eval \"$(hob completion zsh)\"\n"
      "hob completion fish | source",
      define_completion},
     {"perplexity", "Measure how well a model predicts a text",
-     "The text is cut into chunks of --context tokens; in each, the second half is predicted from "
-     "what\n"
-     "stands before it. Lower is better; +/- is one standard error. --logits and --against say what\n"
-     "a quantised file lost: NMSE of logits, KL divergence, how often the likeliest token is the same.",
+     "The text is cut into chunks of --context tokens; "
+     "in each, the second half is predicted from what\n"
+     "stands before it. Lower is better; +/- is one standard error. "
+     "--logits and --against say what\n"
+     "a quantised file lost: NMSE of logits, KL divergence, "
+     "how often the likeliest token is the same.",
      "hob perplexity wiki.txt\n"
      "hob perplexity -m qwen --context 512 --chunks 40 wiki.txt\n"
      "hob perplexity --json wiki.txt\n"

@@ -6,19 +6,17 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
-#include <filesystem>
-#include <fstream>
 #include <random>
 #include <sstream>
 
 #include "cli/command.h"
 #include "store/log_schema.h"
 #include "store/user_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::cli {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
@@ -33,19 +31,15 @@ std::vector<std::string> values(const Completion& completion) {
 
 std::vector<std::string> offered(std::vector<std::string> words) { return values(complete(words)); }
 
-class CompleteTest : public ::testing::Test {
+class CompleteTest : public test::FolderTest {
  protected:
   CompleteTest() {
-    std::string pattern = (fs::temp_directory_path() / "hob-complete-XXXXXX").string();
-    home_ = ::mkdtemp(pattern.data());
     for (const char* name : {"HOB_HOME", "HOME", "LLM_USER_PATH", "HF_HOME", "OLLAMA_MODELS"})
-      ::setenv(name, home_.c_str(), 1);
+      ::setenv(name, folder_.c_str(), 1);
     for (const char* name : {"HF_HUB_CACHE", "XDG_CACHE_HOME", "HOB_MODELS"}) ::unsetenv(name);
-    fs::create_directories(home_ / "models");
-    std::ofstream(home_ / "models/little-model.gguf") << "x";
-    std::ofstream(home_ / "aliases.json") << R"({"quick": "little-model"})";
-    fs::create_directories(home_ / "templates");
-    std::ofstream(home_ / "templates/summary.yaml") << "prompt: x";
+    write("models/little-model.gguf", "x");
+    write("aliases.json", R"({"quick": "little-model"})");
+    write("templates/summary.yaml", "prompt: x");
     auto logs = store::Database::open(store::logs_database(), store::Access::kCreate,
                                       store::log_migrations());
     EXPECT_TRUE(logs && logs->write([](SQLite::Database& sql) -> Result<> {
@@ -56,9 +50,7 @@ class CompleteTest : public ::testing::Test {
   ~CompleteTest() override {
     for (const char* name : {"HOB_HOME", "LLM_USER_PATH", "HF_HOME", "OLLAMA_MODELS"})
       ::unsetenv(name);
-    fs::remove_all(home_);
   }
-  fs::path home_;
 };
 
 TEST_F(CompleteTest, CommandsAndTheirMembers) {
@@ -126,8 +118,8 @@ TEST_F(CompleteTest, LiveValues) {
 }
 
 TEST_F(CompleteTest, WhatCannotBeReadOffersNothing) {
-  std::ofstream(home_ / "aliases.json") << "{";
-  std::ofstream(home_ / "logs.db") << "no database at all, but long enough to be looked at";
+  write("aliases.json", "{");
+  write("logs.db", "no database at all, but long enough to be looked at");
   EXPECT_TRUE(live_values(ValueKind::kConversation, "").empty());
   EXPECT_TRUE(live_values(ValueKind::kAlias, "").empty());
 }

@@ -32,8 +32,8 @@ struct ConstraintFlags {
   void declare(CLI::App& app);
   // What is asked for, files read; nothing where no flag is given. More than one is an error.
   Result<std::optional<chat::ConstraintText>> constraint(const StoredSchemas& stored) const;
-  // The schema as it is asked for, which is what templates and the ledger keep; nothing without one.
-  // constraint() may be narrower: fields in the short notation allow no others.
+  // The schema as it is asked for, which is what templates and the ledger keep; nothing without
+  // one. constraint() may be narrower: fields in the short notation allow no others.
   Result<std::optional<nlohmann::ordered_json>> asked_schema(const StoredSchemas& stored) const;
 };
 

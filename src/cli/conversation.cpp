@@ -1,31 +1,19 @@
 #include "cli/conversation.h"
 
-#include <filesystem>
-
+#include "cli/path_argument.h"
+#include "cli/repeatable.h"
 #include "os/file.h"
 
 namespace hob::cli {
-
-namespace {
-
-std::string no_folder(std::string& path) {
-  std::error_code ignored;
-  if (!std::filesystem::is_directory(path, ignored)) return {};
-  return fmt::format("Invalid value for '-d' / '--database': File '{}' is a directory.", path);
-}
-
-}  // namespace
 
 void LedgerFlags::declare_recording(CLI::App& app) {
   app.add_flag("-n,--no-log", gate.never, "Do not record this in the ledger, nor write any file");
   app.add_flag("--log", gate.always, "Record this in the ledger, also after 'hob logs off'");
   app.add_option("-d,--database", gate.database, "Ledger to record in and to go on from")
       ->option_text("FILE")
-      ->check(CLI::Validator(no_folder, ""));
-  app.add_option("--tag", tags, "A word to find and count the turn by; repeatable")
-      ->option_text("TAG")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+      ->check(path_argument({.missing = true}));
+  add_repeatable(app, "--tag", tags, "A word to find and count the turn by; repeatable")
+      ->option_text("TAG");
 }
 
 void LedgerFlags::declare(CLI::App& app) {

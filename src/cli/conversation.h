@@ -30,7 +30,7 @@ struct LedgerFlags {
 class Conversation {
  public:
   // Finds the conversation to go on with; that is an error where it cannot be read. A ledger that
-  // cannot be opened for a new one is an error of note_unrecorded() only. `in_memory`: turns that
+  // cannot be opened for a new one is an error of recorded() only. `in_memory`: turns that
   // are not recorded are kept for the time of the command all the same.
   static Result<Conversation> open(const LedgerFlags& flags, bool in_memory);
 

@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/cost_prediction.h"
 #include "cli/model_flags.h"
+#include "cli/repeatable.h"
 #include "cli/table.h"
 
 namespace hob::cli {
@@ -249,11 +250,9 @@ Action define_cost_estimate(CLI::App& app, Io& io) {
   const auto count = [&](const char* name, uint64_t& value, const char* help) {
     app.add_option(name, value, help)->option_text("N")->transform(whole_number(0, kMostItems));
   };
-  app.add_option("-m,--model", flags->models,
+  add_repeatable(app, "-m,--model", flags->models,
                  "A hosted model's name or one on this machine; repeatable")
       ->option_text("MODEL")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false)
       ->required();
   count("--items", flags->items, "How many requests (default: 1)");
   count("--input", flags->input, "Tokens of prompt an item");

@@ -3,6 +3,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/base64.h"
 #include "cli/command.h"
 #include "cli/embed_flags.h"
 #include "store/json_text.h"
@@ -21,19 +22,6 @@ struct EmbedFlags {
 };
 
 constexpr std::string_view kFormats[] = {"json", "blob", "base64", "hex"};
-
-std::string base64(std::string_view bytes) {
-  constexpr char kDigits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    uint32_t three = 0;
-    for (size_t j = 0; j < 3; ++j)
-      three = three << 8 | (i + j < bytes.size() ? static_cast<uint8_t>(bytes[i + j]) : 0u);
-    for (size_t j = 0; j < 4; ++j)
-      out += i + j <= bytes.size() ? kDigits[three >> (18 - 6 * j) & 63] : '=';
-  }
-  return out;
-}
 
 std::string hexadecimal(std::string_view bytes) {
   std::string out;

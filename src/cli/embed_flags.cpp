@@ -1,6 +1,7 @@
 #include "cli/embed_flags.h"
 
 #include "cli/model_flags.h"
+#include "cli/path_argument.h"
 #include "embed/rows.h"
 #include "os/file.h"
 #include "os/terminal.h"
@@ -57,10 +58,7 @@ Result<const embed::KnownModel*> model_of(const embed::Collection& collection) {
 void ContentFlags::declare(CLI::App& app, const char* what) {
   app.add_option("-i,--input", input, fmt::format("File {}; - is standard input", what))
       ->option_text("FILE")
-      ->check([](const std::string& path) -> std::string {
-        if (path == "-" || os::file_exists(path)) return {};
-        return fmt::format("Path '{}' does not exist.", path);
-      });
+      ->check(path_argument({.dash = true, .folder = true}));
   app.add_option("-c,--content", content, fmt::format("Content {}", what))->option_text("TEXT");
   app.add_flag("--binary", binary, "Treat the input as bytes, not as text");
 }

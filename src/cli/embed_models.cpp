@@ -6,19 +6,16 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "base/ascii.h"
 #include "cli/command.h"
 #include "cli/embed_flags.h"
+#include "cli/repeatable.h"
 #include "os/file.h"
 #include "prompts/settings.h"
 #include "store/user_folder.h"
 
 namespace hob::cli {
 namespace {
-
-std::string lowered(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  return text;
-}
 
 struct QueryFlag {
   std::vector<std::string> words;
@@ -43,7 +40,7 @@ Result<> list_models(Io& io, const QueryFlag& flags) {
     const auto names = names_of(model, aliases);
     const auto matches = [&](const std::string& word) {
       const auto has = [&](std::string_view text) {
-        return lowered(std::string(text)).find(lowered(word)) != std::string::npos;
+        return ascii_lower(text).find(ascii_lower(word)) != std::string::npos;
       };
       return has(name) || std::ranges::any_of(names, has);
     };
@@ -84,10 +81,9 @@ Result<> default_model(Io& io, const DefaultFlags& flags) {
 
 Action define_embed_models_list(CLI::App& app, Io& io) {
   auto flags = std::make_shared<QueryFlag>();
-  app.add_option("-q,--query", flags->words, "Only models whose name has this in it; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  add_repeatable(app, "-q,--query", flags->words,
+                 "Only models whose name has this in it; repeatable")
+      ->option_text("TEXT");
   return [flags, &io] { return list_models(io, *flags); };
 }
 

@@ -9,6 +9,8 @@
 
 #include "cli/command.h"
 #include "cli/embed_flags.h"
+#include "cli/path_argument.h"
+#include "cli/repeatable.h"
 #include "embed/rows.h"
 #include "os/file.h"
 #include "os/terminal.h"
@@ -99,7 +101,7 @@ Result<Source> file_source(Io& io, const MultiFlags& flags) {
   }
   std::vector<std::string> encodings = flags.encodings;
   if (encodings.empty()) encodings = {"utf-8", "latin-1"};
-  return Source{paths->size(), [&io, &flags, paths, encodings](const embed::Take& take) -> Result<> {
+  const auto read = [&io, &flags, paths, encodings](const embed::Take& take) -> Result<> {
     for (const auto& [folder, path] : *paths) {
       const std::string whole = folder + '/' + path;
       HOB_TRY(std::string bytes, os::read_file(whole));
@@ -114,7 +116,8 @@ Result<Source> file_source(Io& io, const MultiFlags& flags) {
       HOB_TRY_VOID(take({path, std::move(bytes), flags.binary, {}}));
     }
     return {};
-  }};
+  };
+  return Source{paths->size(), read};
 }
 
 Result<Source> query_source(const MultiFlags& flags) {
@@ -173,43 +176,34 @@ Result<> embed_many(Io& io, const MultiFlags& flags) {
   return result;
 }
 
-void add_pairs(CLI::App& app, const char* name, Pairs& pairs, const char* text, const char* what) {
-  app.add_option(name, pairs, what)
-      ->option_text(text)
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
-}
-
 }  // namespace
 
 Action define_embed_multi(CLI::App& app, Io& io) {
   auto flags = std::make_shared<MultiFlags>();
   app.add_option("COLLECTION", flags->collection, "Collection to keep the vectors in")->required();
   app.add_option("INPUT_PATH", flags->input,
-                 "File of rows, - is standard input: the first column is the id, the others are the "
-                 "content")
-      ->check([](const std::string& path) -> std::string {
-        if (path == "-" || os::file_exists(path)) return {};
-        return fmt::format("File '{}' does not exist.", path);
-      });
+                 "File of rows, - is standard input: the first column is the id, the others are "
+                 "the content")
+      ->check(path_argument({.dash = true, .folder = true}));
   app.add_option("--format", flags->format,
-                 "Format of the input: json, csv, tsv or nl (JSON lines); found out where not given")
+                 "Format of the input: json, csv, tsv or nl (JSON lines); found out where not "
+                 "given")
       ->option_text("FORMAT")
       ->check([](const std::string& format) -> std::string {
         if (embed::row_format(format)) return {};
         return fmt::format("'{}' is not one of 'json', 'csv', 'tsv', 'nl'.", format);
       });
-  add_pairs(app, "--files", flags->files, "DIR GLOB",
-            "Embed the files of a folder that match a pattern; repeatable");
-  app.add_option("--encoding", flags->encodings,
+  add_repeatable(app, "--files", flags->files,
+                 "Embed the files of a folder that match a pattern; repeatable")
+      ->option_text("DIR GLOB");
+  add_repeatable(app, "--encoding", flags->encodings,
                  "Encoding to try for --files; repeatable (default: utf-8, then latin-1)")
-      ->option_text("NAME")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+      ->option_text("NAME");
   app.add_flag("--binary", flags->binary, "Treat --files as bytes, not as text");
   app.add_option("--sql", flags->sql, "Read the rows of this SQL query")->option_text("QUERY");
-  add_pairs(app, "--attach", flags->attached, "ALIAS FILE",
-            "Another SQLite database that the query may read; repeatable");
+  add_repeatable(app, "--attach", flags->attached,
+                 "Another SQLite database that the query may read; repeatable")
+      ->option_text("ALIAS FILE");
   app.add_option("--batch-size", flags->batch_size,
                  "Items to embed and store at a time (default: 100)")
       ->option_text("N")

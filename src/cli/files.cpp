@@ -12,6 +12,8 @@
 
 #include "cli/command.h"
 #include "cli/model_flags.h"
+#include "cli/path_argument.h"
+#include "cli/repeatable.h"
 #include "cli/tokenizer_of.h"
 #include "os/file.h"
 #include "prompts/fragment.h"
@@ -25,9 +27,9 @@ namespace fs = std::filesystem;
 using Strings = std::vector<std::string>;
 
 constexpr std::pair<std::string_view, std::string_view> kLanguages[] = {
-    {"py", "python"},     {"c", "c"},       {"cpp", "cpp"},   {"java", "java"}, {"js", "javascript"},
-    {"ts", "typescript"}, {"html", "html"}, {"css", "css"},   {"xml", "xml"},   {"json", "json"},
-    {"yaml", "yaml"},     {"yml", "yaml"},  {"sh", "bash"},   {"rb", "ruby"},
+    {"py", "python"},     {"c", "c"},       {"cpp", "cpp"}, {"java", "java"}, {"js", "javascript"},
+    {"ts", "typescript"}, {"html", "html"}, {"css", "css"}, {"xml", "xml"},   {"json", "json"},
+    {"yaml", "yaml"},     {"yml", "yaml"},  {"sh", "bash"}, {"rb", "ruby"},
 };
 
 struct FilesFlags {
@@ -136,7 +138,7 @@ class Collector {
     });
   }
 
-  // Folders in the order of the file system, unless --sort asks for one that is the same everywhere.
+  // Folders in the file system's order, unless --sort asks for one that is the same everywhere.
   Result<> walk(const std::string& folder) {
     Strings files;
     std::vector<std::pair<std::string, bool>> inner;  // and whether it is a link
@@ -155,7 +157,8 @@ class Collector {
     std::sort(files.begin(), files.end());
     if (flags_.sort) std::sort(inner.begin(), inner.end());
     // Now, not on the way: rules of one inner folder say nothing about its neighbours' names.
-    std::erase_if(inner, [&](const auto& one) { return one.second || leaves_out(one.first, true); });
+    std::erase_if(inner,
+                  [&](const auto& one) { return one.second || leaves_out(one.first, true); });
     for (const std::string& name : files) {
       if (leaves_out(name, false) || !has_extension(name)) continue;
       HOB_TRY_VOID(show(joined(folder, name)));
@@ -277,32 +280,23 @@ Result<> print_files(Io& io, const FilesFlags& flags) {
   return {};
 }
 
-std::string exists(const std::string& path) {
-  std::error_code ignored;
-  if (fs::exists(path, ignored)) return {};
-  return fmt::format("Invalid value for '[PATHS]...': Path '{}' does not exist.", path);
-}
-
 }  // namespace
 
 Action define_files(CLI::App& app, Io& io) {
   auto flags = std::make_shared<FilesFlags>();
-  const auto take_all = CLI::MultiOptionPolicy::TakeAll;
   app.add_option("PATH", flags->paths, "Files and folders; more are read from standard input")
-      ->multi_option_policy(take_all)
-      ->check(CLI::Validator(exists, ""));
-  app.add_option("-e,--extension", flags->extensions, "Only files whose name ends so; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(take_all)
-      ->allow_extra_args(false);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+      ->check(path_argument({.folder = true}));
+  add_repeatable(app, "-e,--extension", flags->extensions,
+                 "Only files whose name ends so; repeatable")
+      ->option_text("TEXT");
   app.add_flag("--include-hidden", flags->include_hidden,
                "Also files and folders whose name begins with a dot");
   app.add_flag("--ignore-files-only", flags->ignore_files_only, "--ignore leaves folders alone");
   app.add_flag("--ignore-gitignore", flags->ignore_gitignore, "Take no notice of .gitignore files");
-  app.add_option("--ignore", flags->ignore, "Leave out names that match this pattern; repeatable")
-      ->option_text("PATTERN")
-      ->multi_option_policy(take_all)
-      ->allow_extra_args(false);
+  add_repeatable(app, "--ignore", flags->ignore,
+                 "Leave out names that match this pattern; repeatable")
+      ->option_text("PATTERN");
   app.add_option("-o,--output", flags->output, "Write to this file")->option_text("FILE");
   app.add_flag("-c,--cxml", flags->cxml, "As XML documents, which Claude was trained on");
   app.add_flag("-m,--markdown", flags->markdown, "As Markdown with fenced code blocks");

@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/listing.h"
+#include "cli/repeatable.h"
 #include "prompts/fragment.h"
 #include "prompts/loaders.h"
 #include "store/log_schema.h"
@@ -98,11 +99,10 @@ Result<> remove_alias(const std::string& alias) {
 
 Action define_fragments_list(CLI::App& app, Io& io) {
   auto flags = std::make_shared<ListFlags>();
-  app.add_option("-q,--query", flags->queries,
-                 "Only those with this text in content or source, or this alias or hash; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  add_repeatable(
+      app, "-q,--query", flags->queries,
+      "Only those with this text in content or source, or this alias or hash; repeatable")
+      ->option_text("TEXT");
   app.add_flag("--aliases", flags->aliases, "Only those that have an alias");
   app.add_flag("--json", flags->json, "Print a JSON array, with the whole texts");
   return [flags, &io] { return list_all(io, *flags); };

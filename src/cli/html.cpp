@@ -2,6 +2,8 @@
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/path_argument.h"
+#include "cli/repeatable.h"
 #include "os/file.h"
 #include "text/html.h"
 
@@ -21,33 +23,23 @@ Result<> print_text(Io& io, const HtmlFlags& flags) {
   return {};
 }
 
-std::string is_file(const std::string& path) {
-  if (path == "-" || os::file_exists(path)) return {};
-  return fmt::format("Invalid value for '-i' / '--input': '{}': No such file or directory", path);
-}
-
 }  // namespace
 
 Action define_html(CLI::App& app, Io& io) {
   auto flags = std::make_shared<HtmlFlags>();
-  const auto take_all = CLI::MultiOptionPolicy::TakeAll;
   app.add_option("SELECTOR", flags->options.selectors,
                  "CSS selectors of the parts to show (default: the whole page)")
-      ->multi_option_policy(take_all);
-  app.add_option("-r,--remove", flags->options.removes,
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_repeatable(app, "-r,--remove", flags->options.removes,
                  "Leave out what this CSS selector chooses; repeatable")
-      ->option_text("SELECTOR")
-      ->multi_option_policy(take_all)
-      ->allow_extra_args(false);
+      ->option_text("SELECTOR");
   app.add_option("-i,--input", flags->input, "Read this file (default: standard input)")
       ->option_text("FILE")
-      ->check(CLI::Validator(is_file, ""));
+      ->check(path_argument({.dash = true, .folder = true}));
   app.add_flag("-m,--minify", flags->options.minify, "Fold white space and drop blank lines");
-  app.add_option("-t,--keep-tag", flags->options.keep_tags,
+  add_repeatable(app, "-t,--keep-tag", flags->options.keep_tags,
                  "Keep this tag; hs, metadata, structure, tables and lists are several; repeatable")
-      ->option_text("TAG")
-      ->multi_option_policy(take_all)
-      ->allow_extra_args(false);
+      ->option_text("TAG");
   app.add_flag("--all-attrs", flags->options.all_attrs, "Keep all attributes of the kept tags");
   app.add_flag("--first", flags->options.first, "Only the first element that is chosen");
   return [flags, &io] { return print_text(io, *flags); };

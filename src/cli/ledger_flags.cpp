@@ -2,8 +2,8 @@
 
 #include <algorithm>
 #include <ctime>
-#include <filesystem>
 
+#include "cli/path_argument.h"
 #include "cli/safe_text.h"
 #include "os/file.h"
 #include "store/log_reader.h"
@@ -77,26 +77,14 @@ Result<std::string> time_prefix(std::string_view text, int64_t now_seconds) {
               text);
 }
 
-CLI::Validator existing_file(std::string flags) {
-  const auto check = [flags = std::move(flags)](std::string& path) -> std::string {
-    std::error_code error;
-    if (std::filesystem::is_directory(path, error))
-      return fmt::format("Invalid value for {}: File '{}' is a directory.", flags, path);
-    if (!os::file_exists(path))
-      return fmt::format("Invalid value for {}: File '{}' does not exist.", flags, path);
-    return {};
-  };
-  return CLI::Validator(check, "");
-}
-
 void LogDatabaseFlags::declare(CLI::App& app) {
   app.add_option("-d,--database", database, "Another log database than hob's own")
       ->option_text("FILE")
-      ->check(existing_file("'-d' / '--database'"));
+      ->check(path_argument());
   app.add_option("-p,--path", database, "The same")
       ->option_text("FILE")
       ->group("")
-      ->check(existing_file("'-p' / '--path'"));
+      ->check(path_argument());
 }
 
 std::string LogDatabaseFlags::path() const {

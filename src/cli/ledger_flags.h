@@ -32,9 +32,6 @@ struct PeriodFlags {
 // The beginning of a UTC time, "2026-08-04T17", that `text` means; kInvalid for other texts.
 Result<std::string> time_prefix(std::string_view text, int64_t now_seconds);
 
-// Existing file, in Click's words when it is none.
-CLI::Validator existing_file(std::string flags);
-
 // Logged text to standard output: as it is for programs, harmless for terminals.
 bool write_logged(Io& io, std::string_view text);
 // Asks on the terminal; kCancelled when the answer is no, or when there is nobody to ask.

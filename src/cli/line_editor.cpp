@@ -140,8 +140,8 @@ LineEditor::Outcome LineEditor::edit(const char* mark, const std::string& text,
                                      std::string& line) {
   HOB_CHECK(impl_ != nullptr, "a line is edited on a terminal only");
   HOB_CHECK(safe_line(text) == text, "a text that could act as keys");
-  // libedit takes the terminal out of its line mode only when it asks for a key, after it has drawn the
-  // line: an Enter from before then was pressed on a line that nobody had seen.
+  // libedit takes the terminal out of its line mode only when it asks for a key, after it has drawn
+  // the line: an Enter from before then was pressed on a line that nobody had seen.
   impl_->forget_typed = true;
   el_push(impl_->editor, text.c_str());
   return read(mark, line);

@@ -1,9 +1,6 @@
 #include "cli/logits_file.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 #include <cstring>
 
@@ -34,39 +31,22 @@ double log_total(std::span<const float> row) {
 }  // namespace
 
 Result<LogitsWriter> LogitsWriter::create(const std::string& path, const LogitsShape& shape) {
-  FILE* file = std::fopen((path + ".part").c_str(), "wb");
-  if (!file) return fail(ErrorKind::kIo, "{}: cannot write: {}", path, std::strerror(errno));
-  LogitsWriter writer(path, file);
+  HOB_TRY(auto file, os::AtomicFile::create(path));
   const uint32_t sizes[3] = {shape.vocabulary, shape.chunk, shape.chunks};
-  HOB_TRY_VOID(writer.write(kMagic, sizeof kMagic));
-  HOB_TRY_VOID(writer.write(sizes, sizeof sizes));
-  return writer;
-}
-
-LogitsWriter::~LogitsWriter() {
-  if (file_) std::remove(unfinished().c_str());
-}
-
-Result<> LogitsWriter::write(const void* data, size_t bytes) {
-  if (std::fwrite(data, 1, bytes, file_.get()) == bytes) return {};
-  return fail(ErrorKind::kIo, "{}: cannot write: {}", path_, std::strerror(errno));
+  HOB_TRY_VOID(file.append(std::as_bytes(std::span(kMagic))));
+  HOB_TRY_VOID(file.append(std::as_bytes(std::span(sizes))));
+  return LogitsWriter(std::move(file));
 }
 
 Result<> LogitsWriter::begin_chunk(std::span<const int32_t> tokens) {
-  return write(tokens.data(), tokens.size_bytes());
+  return file_.append(std::as_bytes(tokens));
 }
 
 Result<> LogitsWriter::add_rows(std::span<const float> logits) {
-  return write(logits.data(), logits.size_bytes());
+  return file_.append(std::as_bytes(logits));
 }
 
-Result<> LogitsWriter::finish() {
-  const bool written = std::fflush(file_.get()) == 0 && ::fsync(::fileno(file_.get())) == 0;
-  if (!written || std::rename(unfinished().c_str(), path_.c_str()) != 0)
-    return fail(ErrorKind::kIo, "{}: cannot write: {}", path_, std::strerror(errno));
-  file_.reset();
-  return {};
-}
+Result<> LogitsWriter::finish() { return file_.commit(); }
 
 Result<LogitsFile> LogitsFile::open(const std::string& path) {
   LogitsFile logits;

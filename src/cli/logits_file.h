@@ -8,12 +8,11 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdio>
-#include <memory>
 #include <span>
 #include <string>
 
 #include "base/result.h"
+#include "os/atomic_file.h"
 #include "os/file.h"
 
 namespace hob::cli {
@@ -29,26 +28,18 @@ struct LogitsShape {
   }
 };
 
-// Written chunk by chunk: begin_chunk(), then all its rows in order. Without finish() nothing stays.
+// Written chunk by chunk: begin_chunk(), then its rows in order. Without finish() nothing stays.
 class LogitsWriter {
  public:
   static Result<LogitsWriter> create(const std::string& path, const LogitsShape& shape);
-  LogitsWriter(LogitsWriter&&) = default;
-  ~LogitsWriter();
   Result<> begin_chunk(std::span<const int32_t> tokens);
   Result<> add_rows(std::span<const float> logits);
   Result<> finish();
 
  private:
-  struct Close {
-    void operator()(FILE* file) const { std::fclose(file); }
-  };
-  LogitsWriter(std::string path, FILE* file) : path_(std::move(path)), file_(file) {}
-  std::string unfinished() const { return path_ + ".part"; }
-  Result<> write(const void* data, size_t bytes);
+  explicit LogitsWriter(os::AtomicFile file) : file_(std::move(file)) {}
 
-  std::string path_;
-  std::unique_ptr<FILE, Close> file_;
+  os::AtomicFile file_;
 };
 
 // Mapped; checked against its own size.

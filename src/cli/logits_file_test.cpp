@@ -8,6 +8,8 @@
 #include <fstream>
 #include <vector>
 
+#include "tests/support/temp_folder.h"
+
 namespace hob::cli {
 namespace {
 
@@ -16,14 +18,8 @@ using testing::HasSubstr;
 
 constexpr LogitsShape kShape = {.vocabulary = 3, .chunk = 4, .chunks = 2};  // one row a chunk
 
-class LogitsFiles : public testing::Test {
+class LogitsFiles : public test::FolderTest {
  protected:
-  void SetUp() override {
-    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-    path_ = testing::TempDir() + "logits_" + info->name();
-  }
-  void TearDown() override { std::filesystem::remove(path_); }
-
   void write_two_chunks() {
     auto writer = LogitsWriter::create(path_, kShape);
     ASSERT_TRUE(writer) << writer.error().message;
@@ -36,7 +32,7 @@ class LogitsFiles : public testing::Test {
     ASSERT_TRUE(writer->finish());
   }
 
-  std::string path_;
+  const std::string path_ = path("logits");
 };
 
 TEST_F(LogitsFiles, AreReadAsTheyWereWritten) {
@@ -55,8 +51,7 @@ TEST_F(LogitsFiles, HaveTheirNameOnlyWhenTheyAreWhole) {
     ASSERT_TRUE(writer);
     EXPECT_FALSE(std::filesystem::exists(path_));
   }
-  EXPECT_FALSE(std::filesystem::exists(path_));
-  EXPECT_FALSE(std::filesystem::exists(path_ + ".part"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder_));
 }
 
 TEST_F(LogitsFiles, OfEveryOtherLengthAreRefused) {

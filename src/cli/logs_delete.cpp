@@ -38,7 +38,8 @@ Result<> delete_logs(Io& io, const DeleteFlags& flags) {
   if (counts.fragments > 0) line += ", " + plural(counts.fragments, "fragment");
   if (counts.conversations > 0) line += ", " + plural(counts.conversations, "conversation");
   if (counts.shared_messages > 0)
-    line += fmt::format("; {} that other turns contain stay", plural(counts.shared_messages, "message"));
+    line += fmt::format("; {} that other turns contain stay",
+                        plural(counts.shared_messages, "message"));
   io.print("{}\n", line);
   return {};
 }
@@ -49,7 +50,8 @@ Action define_logs_delete(CLI::App& app, Io& io) {
   auto flags = std::make_shared<DeleteFlags>();
   app.add_option("ID", flags->ids, "Turns, by the ids that 'hob logs' shows")
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app.add_option("--cid,--conversation", flags->conversation, "All of the conversation with this id")
+  app.add_option("--cid,--conversation", flags->conversation,
+                 "All of the conversation with this id")
       ->option_text("ID");
   flags->ledger.declare(app);
   app.add_flag("-y,--yes", flags->yes, "Do not ask");

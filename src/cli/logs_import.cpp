@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/ledger_flags.h"
+#include "cli/path_argument.h"
 #include "store/log_import.h"
 #include "store/log_schema.h"
 
@@ -43,7 +44,7 @@ Action define_logs_import(CLI::App& app, Io& io) {
   auto flags = std::make_shared<ImportFlags>();
   app.add_option("FILE", flags->file, "A log database: logs.db of llm, in any of its layouts")
       ->required()
-      ->check(existing_file("'FILE'"));
+      ->check(path_argument());
   app.add_option("-d,--database", flags->database, "Import into this file (default: hob's logs.db)")
       ->option_text("FILE");
   return [flags, &io] { return import_logs(io, *flags); };

@@ -1,4 +1,4 @@
-// hob logs list: logged turns, searched and filtered, as Markdown, YAML, JSON, or only their replies.
+// hob logs list: logged turns, searched and filtered, as Markdown, YAML, JSON or replies alone.
 #include <algorithm>
 #include <memory>
 
@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/constraint_flags.h"
 #include "cli/ledger_flags.h"
+#include "cli/repeatable.h"
 #include "logs/markdown.h"
 #include "logs/rows.h"
 #include "prompts/fragment.h"
@@ -34,7 +35,9 @@ struct ListFlags {
   bool truncate = false, short_form = false, usage = false, response = false, extract = false,
        extract_last = false, current = false, json = false, expand = false;
 
-  bool wants_data() const { return data || data_array || data_ids || (data_key && !data_key->empty()); }
+  bool wants_data() const {
+    return data || data_array || data_ids || (data_key && !data_key->empty());
+  }
 };
 
 // The hashes of what -f names, as a prompt would take it.
@@ -175,18 +178,15 @@ void declare_filters(CLI::App& app, ListFlags& flags) {
                  "Search prompts and replies in SQLite's FTS5 notation; best matches first")
       ->option_text("QUERY");
   app.add_flag("-l,--latest", flags.latest, "With --query: the newest matches first");
-  app.add_option("-f,--fragment", flags.fragments,
+  add_repeatable(app, "-f,--fragment", flags.fragments,
                  "Only turns that used this fragment (alias, hash or file); repeatable")
-      ->option_text("FRAGMENT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
-  app.add_option("-T,--tool", flags.tools, "Only turns with a result of this tool; repeatable")
-      ->option_text("NAME")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+      ->option_text("FRAGMENT");
+  add_repeatable(app, "-T,--tool", flags.tools, "Only turns with a result of this tool; repeatable")
+      ->option_text("NAME");
   app.add_flag("--tools", flags.any_tool, "Only turns with a result of any tool");
   app.add_option("--schema", flags.schema, "Only turns under this schema")->option_text("SCHEMA");
-  app.add_option("--schema-multi", flags.schema_multi, "Only turns under a schema of many such values")
+  app.add_option("--schema-multi", flags.schema_multi,
+                 "Only turns under a schema of many such values")
       ->option_text("SCHEMA");
   app.add_flag("-c,--current", flags.current, "Only the newest conversation");
   app.add_option("--cid,--conversation", flags.conversation, "Only the conversation with this id")

@@ -1,10 +1,17 @@
 #include "cli/model_choice.h"
 
 #include "cli/catalog.h"
+#include "cli/repeatable.h"
 #include "os/terminal.h"
 #include "prompts/settings.h"
 
 namespace hob::cli {
+
+void declare_model_query(CLI::App& app, std::vector<std::string>& queries) {
+  add_repeatable(app, "-q,--query", queries,
+                 "Choose the model with the shortest name that has all of these in it; repeatable")
+      ->option_text("TEXT");
+}
 
 Result<std::string> chosen_model(const ModelWish& wish) {
   std::string name = wish.named.empty() ? os::environment("HOB_MODEL") : wish.named;

@@ -1,6 +1,7 @@
 // Which model answers.
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <memory>
 #include <string>
 #include <vector>
@@ -18,6 +19,9 @@ struct ModelWish {
   std::vector<std::string> queries;
   std::string of_template, of_conversation;
 };
+
+// -q.
+void declare_model_query(CLI::App& app, std::vector<std::string>& queries);
 
 // Its id or what finds it, an alias resolved.
 Result<std::string> chosen_model(const ModelWish& wish);

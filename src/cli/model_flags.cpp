@@ -1,24 +1,17 @@
 #include "cli/model_flags.h"
 
 #include <charconv>
-#include <random>
 #include <span>
 
+#include "cli/repeatable.h"
 #include "models/registry.h"
 
 namespace hob::cli {
 namespace {
 
-constexpr std::pair<const char*, engine::KvFormat> kKvFormats[] = {
-    {"f32", engine::KvFormat::kF32},
-    {"f16", engine::KvFormat::kF16},
-    {"bf16", engine::KvFormat::kBF16},
-    {"q8_0", engine::KvFormat::kQ8_0},
-};
-
 std::vector<std::string> kv_names() {
   std::vector<std::string> names;
-  for (const auto& [name, format] : kKvFormats) names.emplace_back(name);
+  for (const engine::NamedKvFormat& one : engine::kKvFormats) names.emplace_back(one.name);
   return names;
 }
 
@@ -36,12 +29,6 @@ std::string scaled(uint64_t number, std::span<const char* const> units) {
   while (value >= kNextUnit && unit + 1 < units.size()) value /= 1000, ++unit;
   return unit == 0 ? fmt::format("{}{}", number, units[0])
                    : fmt::format("{:.1f}{}", value, units[unit]);
-}
-
-// Small enough to survive a JSON reader that keeps numbers as doubles.
-uint64_t fresh_seed() {
-  std::random_device device;
-  return device();
 }
 
 }  // namespace
@@ -90,9 +77,7 @@ void EngineFlags::declare(CLI::App& app) {
 
 engine::EngineOptions EngineFlags::options() const {
   engine::EngineOptions options{.threads = threads, .context = context};
-  for (const auto& [name, format] : kKvFormats) {
-    if (kv_name() == name) options.kv = format;
-  }
+  options.kv = engine::kv_format(kv_name()).value_or(options.kv);
   if (numerics == "native") options.numerics = kernels::Numerics::kNative;
   return options;
 }
@@ -109,12 +94,10 @@ Result<std::unique_ptr<chat::LocalModel>> EngineFlags::load() const {
 
 void ReplyFlags::declare(CLI::App& app) {
   app.add_option("-s,--system", system, "System prompt")->option_text("TEXT");
-  app.add_option("-o,--option", options,
+  add_repeatable(app, "-o,--option", options,
                  "An option of the sampler, such as: -o temperature 0; repeatable ('hob --options' "
                  "lists them)")
-      ->option_text("KEY VALUE")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+      ->option_text("KEY VALUE");
   app.add_option("--tokens", tokens, "Longest reply, in tokens")
       ->option_text("N")
       ->transform(whole_number(0, kMostTokens));
@@ -123,35 +106,8 @@ void ReplyFlags::declare(CLI::App& app) {
          "Seed of the random draws; the same seed gives the same reply (default: a fresh one)")
       ->option_text("N")
       ->transform(whole_number(0, UINT64_MAX));
-  app.add_option("--stop", stop, "End the reply before this text; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
-}
-
-Result<chat::ReplyOptions> ReplyFlags::reply_options() const {
-  chat::ReplyOptions out;
-  out.max_tokens = tokens;
-  out.stop = stop;
-  std::erase(out.stop, "");
-  out.sampler.seed = fresh_seed();
-  for (const auto& [key, value] : options) {
-    if (key == "max_tokens") {  // llm's name for -n
-      out.max_tokens = parse_whole(value);
-      if (!out.max_tokens)
-        return fail(ErrorKind::kInvalid, "option {}: '{}' is not a whole number in range", key,
-                    value);
-    } else if (key == "stop") {
-      out.stop.push_back(value);
-    } else {
-      HOB_TRY_VOID(engine::set_option(out.sampler, key, value));
-    }
-  }
-  if (seed) out.sampler.seed = *seed;
-  if (const auto complaints = out.sampler.complaints(); !complaints.empty()) {
-    return fail(ErrorKind::kInvalid, "{}", fmt::join(complaints, "; "));
-  }
-  return out;
+  add_repeatable(app, "--stop", stop, "End the reply before this text; repeatable")
+      ->option_text("TEXT");
 }
 
 chat::OptionTexts ReplyFlags::option_texts() const {

@@ -50,9 +50,7 @@ struct ReplyFlags {
   std::optional<uint64_t> seed;
   std::vector<std::string> stop;
   void declare(CLI::App& app);
-  // What the flags ask for, with a fresh seed where none is given. Every flag and -o is checked.
-  Result<chat::ReplyOptions> reply_options() const;
-  // The same as options by name, for any model: -o's pairs and those that the other flags mean.
+  // As options by name, for any model: -o's pairs and those that the other flags mean.
   chat::OptionTexts option_texts() const;
 };
 

@@ -1,5 +1,5 @@
-// hob models list: which models there are. Text and JSON are llm's; --long is hob's table of what the
-// local files are.
+// hob models list: which models there are. Text and JSON are llm's; --long is hob's table of what
+// the local files are.
 #include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -11,6 +11,7 @@
 #include "cli/listing.h"
 #include "cli/model_facts.h"
 #include "cli/model_flags.h"
+#include "cli/repeatable.h"
 #include "cli/table.h"
 
 namespace hob::cli {
@@ -137,23 +138,19 @@ Result<> list_models(Io& io, const ModelsFlags& flags) {
 
 Action define_models(CLI::App& app, Io& io) {
   auto flags = std::make_shared<ModelsFlags>();
-  const auto take_all = CLI::MultiOptionPolicy::TakeAll;
   app.add_option("WORD", flags->words, "Only models whose name contains every WORD, as -q")
-      ->multi_option_policy(take_all);
-  app.add_option("-q,--query", flags->queries, "Only models that match this text; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(take_all)
-      ->allow_extra_args(false);
-  app.add_option("-m,--model", flags->models, "Only this model, by id or alias; repeatable")
-      ->option_text("NAME")
-      ->multi_option_policy(take_all)
-      ->allow_extra_args(false);
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  add_repeatable(app, "-q,--query", flags->queries, "Only models that match this text; repeatable")
+      ->option_text("TEXT");
+  add_repeatable(app, "-m,--model", flags->models, "Only this model, by id or alias; repeatable")
+      ->option_text("NAME");
   app.add_flag("--options", flags->options, "Show what -o takes, and what each model can do");
   app.add_flag("--async", flags->async, "Only models that run asynchronously");
   app.add_flag("--schemas", flags->schemas, "Only models whose replies can follow a schema");
   app.add_flag("--tools", flags->tools, "Only models that can call tools");
   app.add_flag("--json", flags->json, "Print a JSON array");
-  app.add_flag("-l,--long", flags->table, "Show family, size, type, context and path of local files");
+  app.add_flag("-l,--long", flags->table,
+               "Show family, size, type, context and path of local files");
   return [flags, &io] { return list_models(io, *flags); };
 }
 

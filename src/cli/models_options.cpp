@@ -1,10 +1,11 @@
 // hob models options: default options that stand for a model wherever -o does not say otherwise.
 #include <memory>
 
+#include "chat/model.h"
 #include "cli/catalog.h"
 #include "cli/command.h"
-#include "prompts/interpolate.h"
 #include "prompts/settings.h"
+#include "text/python_text.h"
 
 namespace hob::cli {
 namespace {
@@ -20,7 +21,7 @@ std::string id_or_name(const std::string& name) { return model_id(name).value_or
 
 void print_options(Io& io, const ordered_json& options, std::string_view indent) {
   for (const auto& [key, value] : options.items())
-    io.print("{}{}: {}\n", indent, key, prompts::python_text(value));
+    io.print("{}{}: {}\n", indent, key, text::python_str(value));
 }
 
 Result<> list_options(Io& io) {
@@ -45,7 +46,7 @@ Result<> set_option_of(Io& io, const OptionFlags& flags) {
   std::string model = flags.model;
   if (const auto id = model_id(flags.model)) {
     model = *id;
-    HOB_TRY_VOID(check_option(model, flags.key, flags.value));
+    HOB_TRY_VOID(chat::check_options(model, {{flags.key, flags.value}}));
   }
   HOB_TRY_VOID(prompts::ModelOptions::standard().set(model, flags.key, flags.value));
   io.note(fmt::format("Set default option {}={} for model {}\n", flags.key, flags.value, model));

@@ -1,17 +1,13 @@
 #include "cli/not_yet.h"
 
+#include "cli/repeatable.h"
+
 namespace hob::cli {
 
 void NotYetFlags::declare(CLI::App& app) {
   constexpr const char* kHidden = "";
-  const auto list = [&](const char* name, std::vector<std::string>& values) {
-    app.add_option(name, values)
-        ->group(kHidden)
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->allow_extra_args(false);
-  };
-  list("-T,--tool", tools);
-  list("--functions", functions);
+  add_repeatable(app, "-T,--tool", tools, "")->group(kHidden);
+  add_repeatable(app, "--functions", functions, "")->group(kHidden);
   app.add_option("--key", key)->group(kHidden);
   app.add_option("--cl,--chain-limit", chain_limit)->group(kHidden);
   app.add_flag("--td,--tools-debug", debug)->group(kHidden);

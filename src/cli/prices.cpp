@@ -5,7 +5,9 @@
 #include "accounts/day.h"
 #include "accounts/price_file.h"
 #include "accounts/price_table.h"
+#include "base/ascii.h"
 #include "cli/command.h"
+#include "cli/repeatable.h"
 #include "cli/table.h"
 #include "hub/http.h"
 #include "os/file.h"
@@ -43,17 +45,12 @@ ordered_json number(const std::optional<Price>& price) {
   return price ? ordered_json::parse(accounts::price_text(*price)) : ordered_json();
 }
 
-std::string lower(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-  return text;
-}
-
 bool wanted(const PriceRow& row, const ListFlags& flags, const std::string& day) {
   if (!flags.all && !row.holds_on(day)) return false;
-  if (!flags.vendor.empty() && lower(row.vendor) != lower(flags.vendor)) return false;
+  if (!flags.vendor.empty() && ascii_lower(row.vendor) != ascii_lower(flags.vendor)) return false;
   for (const std::string& word : flags.query) {
-    const std::string text = lower(row.id + ' ' + row.name + ' ' + row.vendor);
-    if (text.find(lower(word)) == std::string::npos) return false;
+    const std::string text = ascii_lower(row.id + ' ' + row.name + ' ' + row.vendor);
+    if (text.find(ascii_lower(word)) == std::string::npos) return false;
   }
   return true;
 }
@@ -180,11 +177,9 @@ Result<> update_prices(Io& io, const UpdateFlags& flags) {
 
 Action define_prices_list(CLI::App& app, Io& io) {
   auto flags = std::make_shared<ListFlags>();
-  app.add_option("-q,--query", flags->query,
+  add_repeatable(app, "-q,--query", flags->query,
                  "Only models with this in id, name or vendor; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+      ->option_text("TEXT");
   app.add_option("--vendor", flags->vendor, "Only this vendor's models")->option_text("NAME");
   app.add_option("--on", flags->on, "Prices of this day (default: today)")->option_text("DAY");
   app.add_flag("--all", flags->all, "Prices of all days");

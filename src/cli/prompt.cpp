@@ -137,7 +137,8 @@ Result<Assembled> assemble(Io& io, const PromptFlags& flags, TemplateParts& temp
   HOB_TRY(out.fragments, prompts::resolve_fragments(templates.fragments, context));
   HOB_TRY(out.system_fragments, prompts::resolve_fragments(templates.system_fragments, context));
   out.prompt = prompts::joined_prompt(contents_of(out.fragments), readable(io, texts.prompt));
-  out.system = prompts::joined_system(contents_of(out.system_fragments), readable(io, texts.system));
+  out.system =
+      prompts::joined_system(contents_of(out.system_fragments), readable(io, texts.system));
   return out;
 }
 
@@ -223,7 +224,7 @@ Result<> check(const PromptFlags& flags, const Assembled& parts, const std::stri
   }
   if (model == chat::kEchoModel) return {};
   // Before a model is looked for and loaded.
-  for (const auto& [key, value] : parts.options) HOB_TRY_VOID(check_option(model, key, value));
+  HOB_TRY_VOID(chat::check_options(model, parts.options));
   if (conversation.has_begun() && !parts.system.empty()) {
     return fail(ErrorKind::kInvalid,
                 "--system: the conversation has begun, and keeps the system prompt that it has");
@@ -256,7 +257,8 @@ Result<> check_budget(chat::Model& model, const chat::TurnRequest& request, size
                 model.info().id);
   }
   if (*tokens <= budget) return {};
-  return fail(ErrorKind::kTooLarge, "the prompt takes {} tokens, --budget allows {}", *tokens, budget);
+  return fail(ErrorKind::kTooLarge, "the prompt takes {} tokens, --budget allows {}", *tokens,
+              budget);
 }
 
 // --dry-run: what would be sent, exactly, and nothing more.
@@ -374,14 +376,11 @@ Action define_prompt(CLI::App& app, Io& io) {
   auto flags = std::make_shared<PromptFlags>();
   app.add_option("PROMPT", flags->text, "What to ask");
   flags->engine.declare(app);
-  app.add_option("-q,--query", flags->queries,
-                 "Choose the model with the shortest name that has all of these in it; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  declare_model_query(app, flags->queries);
   flags->reply.declare(app);
   flags->parts.declare(app, true);
-  app.add_option("--save", flags->save, "Save this prompt as a template of that name; nothing is asked")
+  app.add_option("--save", flags->save,
+                 "Save this prompt as a template of that name; nothing is asked")
       ->option_text("NAME");
   app.add_option("--budget", flags->budget, "Refuse a prompt, fragments included, of more tokens")
       ->option_text("TOKENS")
@@ -399,7 +398,8 @@ Action define_prompt(CLI::App& app, Io& io) {
   app.add_flag("-u,--usage", flags->usage, "Show token counts on standard error");
   app.add_flag("--dry-run", flags->dry_run,
                "Count the prompt's tokens and say what it would cost; send and record nothing");
-  app.add_flag("--options", flags->options, "Show what -o takes and what the model can do, and exit");
+  app.add_flag("--options", flags->options,
+               "Show what -o takes and what the model can do, and exit");
   app.add_flag("--json", flags->json, "Print a JSON array with one object about the reply");
   app.add_option("--logprobs", flags->logprobs,
                  "With every token its log-probability and the N likeliest; implies --json")

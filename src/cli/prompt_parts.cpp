@@ -2,11 +2,14 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
+#include "chat/model.h"
 #include "cli/catalog.h"
+#include "cli/repeatable.h"
 #include "os/file.h"
-#include "prompts/interpolate.h"
 #include "prompts/templates.h"
 #include "store/log_schema.h"
+#include "text/python_text.h"
 
 namespace hob::cli {
 namespace {
@@ -35,9 +38,7 @@ ordered_json typed(const std::vector<OptionFact>& options, const std::string& ke
   if (fact == options.end() || fact->type == "str") return text;
   if (fact->type == "boolean") {
     constexpr std::string_view kTrue[] = {"true", "1", "yes", "on", "t", "y"};
-    std::string lower = text;
-    for (char& c : lower) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-    return std::find(std::begin(kTrue), std::end(kTrue), lower) != std::end(kTrue);
+    return std::ranges::count(kTrue, ascii_lower(text)) > 0;
   }
   auto number = ordered_json::parse(text, nullptr, false);
   if (!number.is_number()) return text;
@@ -52,10 +53,8 @@ Result<ordered_json> typed_options(const std::string& model, const OptionPairs& 
     if (one.id == model) known = one.options;
   }
   ordered_json given = ordered_json::object();
-  for (const auto& [key, value] : pairs) {
-    HOB_TRY_VOID(check_option(model, key, value));
-    given[key] = typed(known, key, value);
-  }
+  HOB_TRY_VOID(chat::check_options(model, pairs));
+  for (const auto& [key, value] : pairs) given[key] = typed(known, key, value);
   ordered_json out = ordered_json::object();
   for (const OptionFact& option : known) {
     if (given.contains(option.name)) out[option.name] = given[option.name];
@@ -75,25 +74,21 @@ ordered_json object_of(const OptionPairs& pairs) {
 }  // namespace
 
 void PartsFlags::declare(CLI::App& app, bool many) {
-  const auto take_all = CLI::MultiOptionPolicy::TakeAll;
-  const auto list = [&](const char* name, auto& values, const char* help, const char* what) {
-    return app.add_option(name, values, help)
-        ->option_text(what)
-        ->multi_option_policy(take_all)
-        ->allow_extra_args(false);
-  };
-  list("-f,--fragment", fragments,
-       "Text to put before the prompt: a path, URL, alias, hash, dir:PATH, git:PATH@REV or - for "
-       "standard input; repeatable",
-       "FRAGMENT");
-  list("--sf,--system-fragment", system_fragments,
-       "Text to put before the system prompt, as -f; repeatable", "FRAGMENT");
-  auto* option = list("-t,--template", templates,
-                      many ? "Template: a saved name, path, URL or prefix:name; repeatable"
-                           : "Template: a saved name, path, URL or prefix:name",
-                      "TEMPLATE");
+  add_repeatable(app, "-f,--fragment", fragments,
+                 "Text to put before the prompt: a path, URL, alias, hash, dir:PATH, git:PATH@REV "
+                 "or - for standard input; repeatable")
+      ->option_text("FRAGMENT");
+  add_repeatable(app, "--sf,--system-fragment", system_fragments,
+                 "Text to put before the system prompt, as -f; repeatable")
+      ->option_text("FRAGMENT");
+  auto* option =
+      add_repeatable(app, "-t,--template", templates,
+                     many ? "Template: a saved name, path, URL or prefix:name; repeatable"
+                          : "Template: a saved name, path, URL or prefix:name")
+          ->option_text("TEMPLATE");
   if (!many) option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-  list("-p,--param", params, "A value for a variable of the template; repeatable", "NAME VALUE");
+  add_repeatable(app, "-p,--param", params, "A value for a variable of the template; repeatable")
+      ->option_text("NAME VALUE");
 }
 
 bool TemplateParts::uses_input() const {
@@ -106,8 +101,8 @@ void add_options(OptionPairs& options, const ordered_json& more) {
     const bool given = std::any_of(options.begin(), options.end(),
                                    [&](const auto& pair) { return pair.first == key; });
     if (given || value.is_null()) continue;
-    options.emplace_back(key, value.is_boolean() ? (value.get<bool>() ? "true" : "false")
-                                                 : prompts::python_text(value));
+    options.emplace_back(
+        key, value.is_boolean() ? (value.get<bool>() ? "true" : "false") : text::python_str(value));
   }
 }
 

@@ -1,4 +1,4 @@
-// -f, --sf, -t, -p: what a prompt is put together from, for `hob prompt` and `hob chat`; and --save.
+// -f, --sf, -t, -p, --save: what a prompt is put together from, for `hob prompt` and `hob chat`.
 //
 // The order is llm's: templates from left to right, each applied to what the one before it made;
 // their fragments and attachments before those of the command line; text from standard input before

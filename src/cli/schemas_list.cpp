@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/ledger_flags.h"
+#include "cli/repeatable.h"
 #include "store/json_text.h"
 #include "store/log_chain.h"
 #include "store/log_reader.h"
@@ -110,10 +111,8 @@ Result<> show_schema(Io& io, const LogDatabaseFlags& flags, const std::string& i
 Action define_schemas_list(CLI::App& app, Io& io) {
   auto flags = std::make_shared<SchemasFlags>();
   flags->ledger.declare(app);
-  app.add_option("-q,--query", flags->words, "Only schemas that contain this text; repeatable")
-      ->option_text("TEXT")
-      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-      ->allow_extra_args(false);
+  add_repeatable(app, "-q,--query", flags->words, "Only schemas that contain this text; repeatable")
+      ->option_text("TEXT");
   app.add_flag("--full", flags->full, "Show the whole schemas");
   app.add_flag("--json", flags->json, "Print a JSON array");
   app.add_flag("--nl", flags->lines, "Print JSON, one schema a line");

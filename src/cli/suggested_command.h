@@ -2,8 +2,8 @@
 //
 // Covers: a line break, which a terminal would take for the Enter that only the person may press;
 // control characters and escape sequences; characters that make text read differently from what it
-// is; a fence or a prompt mark around the command. Does not cover: what the command does. The person
-// reads it before it runs.
+// is; a fence or a prompt mark around the command. Does not cover: what the command does. The
+// person reads it before it runs.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@
 
 namespace hob::cli {
 
-// The one line that the reply is, without a fence around it, inline back quotes or a leading "$ ". An
-// error, which names the reason, where it is no single line of plain text.
+// The one line that the reply is, without a fence around it, inline back quotes or a leading "$ ".
+// An error, which names the reason, where it is no single line of plain text.
 Result<std::string> suggested_command(std::string_view reply);
 
 // What the model is told; `shell` and `system` say where the command is to run.

@@ -44,7 +44,8 @@ Result<> show_template(Io& io, const std::string& name) {
     return fail(found.error().kind, "Template '{}' not found or invalid{}", name,
                 absent ? "" : ": " + found.error().message);
   }
-  HOB_TRY(const std::string yaml, text::to_yaml(found->to_json(), {.indent = 4, .sort_keys = true}));
+  HOB_TRY(const std::string yaml,
+          text::to_yaml(found->to_json(), {.indent = 4, .sort_keys = true}));
   io.write(yaml + "\n");
   return {};
 }

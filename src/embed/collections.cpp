@@ -295,7 +295,8 @@ std::string encode_vector(std::span<const float> vector) {
 
 Vector decode_vector(std::string_view bytes) {
   Vector vector(bytes.size() / sizeof(float));
-  if (!vector.empty()) std::memcpy(vector.data(), bytes.data(), vector.size() * sizeof(float));  // memcpy refuses null
+  if (!vector.empty())  // memcpy refuses null
+    std::memcpy(vector.data(), bytes.data(), vector.size() * sizeof(float));
   return vector;
 }
 

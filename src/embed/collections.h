@@ -1,5 +1,5 @@
-// embeddings.db: named collections of vectors, in the tables and with the migrations' names that llm
-// has, so that either program goes on where the other stopped.
+// embeddings.db: named collections of vectors, in the tables and with the migrations' names that
+// llm has, so that either program goes on where the other stopped.
 //
 // A vector is stored as its numbers, float32, little endian. What is stored once is not embedded
 // again: an item is known by the MD5 of its content (llm's choice; it tells items apart and proves

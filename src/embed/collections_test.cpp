@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "embed/fixture_folder.h"
 #include "embed/toy_model.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::embed {
 namespace {
@@ -23,10 +23,9 @@ class CountingModel : public ToyModel {
   std::vector<std::string> asked;
 };
 
-class CollectionsTest : public FolderTest {
+class CollectionsTest : public test::FolderTest {
  protected:
   void SetUp() override {
-    FolderTest::SetUp();
     db = *store::Database::open(path("e.db"), store::Access::kCreate, embeddings_migrations());
     collection = *collections().create("c", "toy");
   }
@@ -59,13 +58,16 @@ TEST_F(CollectionsTest, AnItemAndItsVector) {
 
 TEST_F(CollectionsTest, KnownContentIsNotEmbeddedAgain) {
   add({{"1", "one", false, {}}, {"2", "two", false, {}}});
-  const Added again = add({{"1", "one", false, {}}, {"3", "two", false, {}}, {"4", "four", false, {}},
+  const Added again = add({{"1", "one", false, {}},
+                           {"3", "two", false, {}},
+                           {"4", "four", false, {}},
                            {"5", "four", false, {}}});
   EXPECT_EQ(again.unchanged, 1u);
   EXPECT_EQ(again.copied, 2u);
   EXPECT_EQ(again.embedded, 1u);
   EXPECT_THAT(model.asked, ElementsAre("one", "two", "four"));
-  EXPECT_EQ(one("select group_concat(id) from (select id from embeddings order by id)"), "1,2,3,4,5");
+  EXPECT_EQ(one("select group_concat(id) from (select id from embeddings order by id)"),
+            "1,2,3,4,5");
   EXPECT_EQ(*collections().vector(collection, "3"), *collections().vector(collection, "2"));
 }
 
@@ -106,7 +108,8 @@ TEST_F(CollectionsTest, ListedAndRemoved) {
 
 TEST_F(CollectionsTest, MoreThanABatchAtOnce) {
   std::vector<Item> items;
-  for (int i = 0; i < 35; ++i) items.push_back({std::to_string(i), std::string(i + 1, 'x'), false, {}});
+  for (int i = 0; i < 35; ++i)
+    items.push_back({std::to_string(i), std::string(i + 1, 'x'), false, {}});
   EXPECT_EQ(add(items).embedded, 35u);
   for (int i = 0; i < 35; ++i)
     EXPECT_EQ((*collections().vector(collection, std::to_string(i)))->at(0), i + 1);
@@ -116,18 +119,20 @@ TEST_F(CollectionsTest, MoreThanABatchAtOnce) {
 TEST_F(CollectionsTest, AnOldFileGetsItsColumns) {
   {
     SQLite::Database sql(path("old.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    sql.exec("create table collections (id integer primary key, name text, model text);"
-             "create table embeddings (collection_id integer, id text, embedding blob, content text, "
-             "metadata text, primary key (collection_id, id));"
-             "insert into collections values (1, 'c', 'toy');"
-             "insert into embeddings values (1, 'a', zeroblob(64), 'hello world', null);"
-             "insert into embeddings values (1, 'b', zeroblob(64), null, null)");
+    sql.exec(
+        "create table collections (id integer primary key, name text, model text);"
+        "create table embeddings (collection_id integer, id text, embedding blob, content text, "
+        "metadata text, primary key (collection_id, id));"
+        "insert into collections values (1, 'c', 'toy');"
+        "insert into embeddings values (1, 'a', zeroblob(64), 'hello world', null);"
+        "insert into embeddings values (1, 'b', zeroblob(64), null, null)");
   }
   db = *store::Database::open(path("old.db"), store::Access::kWrite, embeddings_migrations());
   EXPECT_EQ(one("select hex(content_hash) from embeddings where id = 'a'"),
             "5EB63BBBE01EEED093CB22BB8F5ACDC3");
   EXPECT_EQ(one("select length(content_hash) from embeddings where id = 'b'"), "16");
-  EXPECT_EQ(one("select count(*) from embeddings where updated > 1e9 and content_blob is null"), "2");
+  EXPECT_EQ(one("select count(*) from embeddings where updated > 1e9 and content_blob is null"),
+            "2");
   EXPECT_EQ(one("select count(*) from _sqlite_migrations"), "5");
 }
 

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "base/ascii.h"
 #include "embed/rows.h"
 #include "text/utf8.h"
 
@@ -140,7 +141,8 @@ std::optional<std::string> converted(std::string_view bytes, iconv_t handle) {
     char* to = buffer;
     size_t room = sizeof buffer;
     const bool flush = left == 0;
-    const size_t done = ::iconv(handle, flush ? nullptr : &from, flush ? nullptr : &left, &to, &room);
+    const size_t done =
+        ::iconv(handle, flush ? nullptr : &from, flush ? nullptr : &left, &to, &room);
     out.append(buffer, sizeof buffer - room);
     if (done == static_cast<size_t>(-1) && errno != E2BIG) return {};
     if (flush && done != static_cast<size_t>(-1)) return out;
@@ -164,8 +166,7 @@ Result<std::vector<std::string>> matching_files(const FileRows& rows) {
 Result<std::optional<std::string>> decoded(std::string_view bytes,
                                            std::span<const std::string> encodings) {
   for (const std::string& encoding : encodings) {
-    std::string name = encoding;
-    std::ranges::transform(name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; });
+    std::string name = ascii_lower(encoding);
     for (const auto& [python, spelling] : kSpellings) {
       if (name == python) name = spelling;
     }

@@ -22,14 +22,15 @@ constexpr Trigger kTriggers[] = {
      "CREATE TRIGGER _hob_vectors_insert before insert on embeddings begin "
      "update _hob_vector_state set removed = random() where collection_id = new.collection_id and "
      "exists (select 1 from embeddings where collection_id = new.collection_id and id = new.id); "
-     "update _hob_vector_state set version = random() where collection_id = new.collection_id; end"},
+     "update _hob_vector_state set version = random() where collection_id = new.collection_id;"
+     " end"},
     {"_hob_vectors_delete",
      "CREATE TRIGGER _hob_vectors_delete after delete on embeddings begin "
      "update _hob_vector_state set version = random(), removed = random() "
      "where collection_id = old.collection_id; end"},
     {"_hob_vectors_update",
-     "CREATE TRIGGER _hob_vectors_update after update of collection_id, id, embedding on embeddings "
-     "begin update _hob_vector_state set version = random(), removed = random() "
+     "CREATE TRIGGER _hob_vectors_update after update of collection_id, id, embedding "
+     "on embeddings begin update _hob_vector_state set version = random(), removed = random() "
      "where collection_id in (old.collection_id, new.collection_id); end"},
 };
 

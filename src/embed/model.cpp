@@ -18,7 +18,9 @@ Result<std::unique_ptr<Model>> open_minilm(const ModelOptions& options) {
   return SentenceModel::open(folder, options);
 }
 
-Result<std::unique_ptr<Model>> open_toy(const ModelOptions&) { return std::make_unique<ToyModel>(); }
+Result<std::unique_ptr<Model>> open_toy(const ModelOptions&) {
+  return std::make_unique<ToyModel>();
+}
 
 constexpr std::string_view kMiniLmAliases[] = {"all-MiniLM-L6-v2", "minilm"};
 constexpr KnownModel kModels[] = {

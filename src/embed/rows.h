@@ -43,8 +43,8 @@ struct FileRows {
 // Paths below the folder, in order. A folder that is none is an error.
 Result<std::vector<std::string>> matching_files(const FileRows& rows);
 
-// Bytes as text by the first of the encodings that fits, line ends as Python's text files have them;
-// nothing where none fits. An encoding that the system does not know is an error.
+// Bytes as text by the first of the encodings that fits, line ends as Python's text files have
+// them; nothing where none fits. An encoding that the system does not know is an error.
 Result<std::optional<std::string>> decoded(std::string_view bytes,
                                            std::span<const std::string> encodings);
 // "\r\n" and "\r" become "\n".

@@ -4,10 +4,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <fstream>
+#include <filesystem>
 
 #include "base/rng.h"
-#include "embed/fixture_folder.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::embed {
 namespace {
@@ -43,10 +43,12 @@ TEST(Rows, Csv) {
 }
 
 TEST(Rows, Json) {
-  EXPECT_THAT(rows_of(R"([{"id":1,"a":"x","b":null,"c":2.5,"d":true},{"id":"2"},{"id":null,"t":"n"}])"),
-              ElementsAre("1=x  2.5 True", "2=", "None=n"));
+  EXPECT_THAT(
+      rows_of(R"([{"id":1,"a":"x","b":null,"c":2.5,"d":true},{"id":"2"},{"id":null,"t":"n"}])"),
+      ElementsAre("1=x  2.5 True", "2=", "None=n"));
   EXPECT_THAT(rows_of(R"({"id":1,"a":"x"})"), ElementsAre("1=x"));
-  EXPECT_THAT(rows_of("{\"id\":1,\"a\":\"x\"}\n\n{\"id\":2,\"a\":\"y\"}\n"), ElementsAre("1=x", "2=y"));
+  EXPECT_THAT(rows_of("{\"id\":1,\"a\":\"x\"}\n\n{\"id\":2,\"a\":\"y\"}\n"),
+              ElementsAre("1=x", "2=y"));
   EXPECT_THAT(rows_of("{\"id\":1}\n", RowFormat::kLines), ElementsAre("1="));
   EXPECT_THAT(rows_of("[1]"), ElementsAre("error: input: row 1 is not an object with an id"));
   EXPECT_THAT(rows_of("[{}]"), ElementsAre("error: input: row 1 is not an object with an id"));
@@ -116,16 +118,16 @@ TEST(Decoded, TheFirstEncodingThatFits) {
   EXPECT_EQ(as_text(std::string(100'000, '\xe9'), {"latin-1"}).size(), 200'000u);
 }
 
-using FilesTest = FolderTest;
+using FilesTest = test::FolderTest;
 
 TEST_F(FilesTest, PatternsAsPathlibHasThem) {
-  for (const char* name : {"a.md", "b.txt", ".hidden.md", "sub/c.md", "sub/deep/d.md", "sub/e[1].md"}) {
-    std::filesystem::create_directories((folder / name).parent_path());
-    std::ofstream(folder / name) << name;
+  for (const char* name :
+       {"a.md", "b.txt", ".hidden.md", "sub/c.md", "sub/deep/d.md", "sub/e[1].md"}) {
+    write(name, name);
   }
-  std::filesystem::create_directory_symlink(folder, folder / "sub/loop");
+  std::filesystem::create_directory_symlink(folder_, folder_ / "sub/loop");
   const auto files = [&](const std::string& pattern) {
-    return *matching_files({folder.string(), pattern});
+    return *matching_files({folder_.string(), pattern});
   };
   EXPECT_THAT(files("*.md"), ElementsAre(".hidden.md", "a.md"));
   EXPECT_THAT(files("**/*.md"),

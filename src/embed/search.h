@@ -6,11 +6,12 @@
 // some were changed or removed.
 //
 // Whether the index describes the collection is the database's word alone. Triggers give the
-// collection a new random `version` at every change, by whatever program, and a new random `removed`
-// at every change but the addition of an item; the table _hob_vector_index says which build of the
-// file was made of which version. So neither a restored database nor a copied file is mistaken for a
-// current one. What VACUUM does to row ids shows when a candidate's own vector is not the one that
-// the index has for it. Where the database cannot be written, everything is compared.
+// collection a new random `version` at every change, by whatever program, and a new random
+// `removed` at every change but the addition of an item; the table _hob_vector_index says which
+// build of the file was made of which version. So neither a restored database nor a copied file is
+// mistaken for a current one. What VACUUM does to row ids shows when a candidate's own vector is
+// not the one that the index has for it. Where the database cannot be written, everything is
+// compared.
 #pragma once
 
 #include <cstdint>

@@ -10,22 +10,22 @@
 #include <filesystem>
 #include <functional>
 
-#include "embed/fixture_folder.h"
 #include "embed/similarity.h"
+#include "embed/test_vectors.h"
 #include "kernels/registry.h"
 #include "os/file.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::embed {
 namespace {
 
 namespace fs = std::filesystem;
 
-class SearchTest : public FolderTest {
+class SearchTest : public test::FolderTest {
  protected:
   static constexpr size_t kLength = 24;
 
   void SetUp() override {
-    FolderTest::SetUp();
     reopen();
     collection = *Collections(*db).create("c", "toy");
     other = *Collections(*db).create("other", "toy");
@@ -100,7 +100,8 @@ class SearchTest : public FolderTest {
 
 TEST_F(SearchTest, SmallCollectionsAreComparedDirectly) {
   fill(0, 50);
-  const auto hits = search({.vector = random_vector(kLength, 7), .most = 3, .prefix = {}, .skip_id = {}});
+  const auto hits =
+      search({.vector = random_vector(kLength, 7), .most = 3, .prefix = {}, .skip_id = {}});
   EXPECT_FALSE(facts.used_index);
   EXPECT_FALSE(os::file_exists(index()));
   ASSERT_EQ(hits.size(), 3u);
@@ -134,7 +135,8 @@ TEST_F(SearchTest, AdditionsExtendTheIndex) {
   fill(0, 30, other.id);
   EXPECT_TRUE(builds());
   expect_same();
-  const auto hits = search({.vector = random_vector(kLength, 310), .most = 1, .prefix = {}, .skip_id = {}});
+  const auto hits =
+      search({.vector = random_vector(kLength, 310), .most = 1, .prefix = {}, .skip_id = {}});
   EXPECT_EQ(hits[0].id, "id0310");
 }
 
@@ -149,12 +151,16 @@ TEST_F(SearchTest, ChangesOfOtherCollectionsAndMetadataDoNotMatter) {
 TEST_F(SearchTest, EveryKindOfChangeIsSeen) {
   fill(0, 300);
   const std::function<void()> changes[] = {
-      [&] { put("id0005", random_vector(kLength, 1005)); },  // REPLACE, which no delete trigger sees
+      // REPLACE, which no delete trigger sees.
+      [&] { put("id0005", random_vector(kLength, 1005)); },
       [&] { put("id0299", random_vector(kLength, 1299)); },  // the largest row id is used again
       [&] { run("delete from embeddings where id = 'id0007'"); },
       [&] { run("update embeddings set embedding = zeroblob(96) where id = 'id0009'"); },
       [&] { run("update embeddings set id = 'new' where id = 'id0011'"); },
-      [&] { run("delete from embeddings where id like 'id029%'"); fill(290, 299); },
+      [&] {
+        run("delete from embeddings where id like 'id029%'");
+        fill(290, 299);
+      },
   };
   for (const auto& change : changes) {
     builds();
@@ -190,7 +196,8 @@ TEST_F(SearchTest, ARestoredDatabaseIsNotTakenForTheCurrentOne) {
   fs::remove(path("e.db-wal"));
   fs::remove(path("e.db-shm"));
   reopen();
-  for (uint64_t i = 300; i < 310; ++i) put(fmt::format("id{:04}", i), random_vector(kLength, 7000 + i));
+  for (uint64_t i = 300; i < 310; ++i)
+    put(fmt::format("id{:04}", i), random_vector(kLength, 7000 + i));
   EXPECT_TRUE(builds());
   expect_same();
 }
@@ -225,7 +232,8 @@ TEST_F(SearchTest, ASpoiledOrForeignFileIsMadeAnew) {
 TEST_F(SearchTest, WithoutTheRightToWriteEverythingIsCompared) {
   fill(0, 300);
   reopen(store::Access::kRead);
-  const auto hits = search({.vector = random_vector(kLength, 7), .most = 1, .prefix = {}, .skip_id = {}});
+  const auto hits =
+      search({.vector = random_vector(kLength, 7), .most = 1, .prefix = {}, .skip_id = {}});
   EXPECT_FALSE(facts.used_index);
   EXPECT_EQ(hits.at(0).id, "id0007");
 }
@@ -244,7 +252,8 @@ TEST_F(SearchTest, VectorsOfAnotherLengthAreAnError) {
 
 TEST(Similarity, TheBestAreKeptInOrder) {
   Best best(3);
-  for (const auto& [score, id] : {std::pair{0.5, "d"}, {0.5, "b"}, {0.9, "z"}, {0.1, "a"}, {0.5, "c"}})
+  for (const auto& [score, id] :
+       {std::pair{0.5, "d"}, {0.5, "b"}, {0.9, "z"}, {0.1, "a"}, {0.5, "c"}})
     best.offer({score, id, 0});
   EXPECT_FALSE(best.wants(0.4));
   EXPECT_TRUE(best.wants(0.5));

@@ -80,7 +80,10 @@ Result<size_t> read_most_tokens(const std::string& folder, const models::BertSpe
 
 SentenceModel::SentenceModel(text::WordPiece tokenizer, std::shared_ptr<const models::Bert> bert,
                              const kernels::Table& kernels, int threads)
-    : tokenizer_(std::move(tokenizer)), bert_(std::move(bert)), pool_(threads), ctx_(pool_, kernels) {}
+    : tokenizer_(std::move(tokenizer)),
+      bert_(std::move(bert)),
+      pool_(threads),
+      ctx_(pool_, kernels) {}
 
 Result<std::unique_ptr<Model>> SentenceModel::open(const std::string& folder,
                                                    const ModelOptions& options) {

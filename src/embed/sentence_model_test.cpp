@@ -11,10 +11,10 @@
 #include <nlohmann/json.hpp>
 
 #include "base/half.h"
-#include "embed/fixture_folder.h"
 #include "embed/similarity.h"
 #include "os/file.h"
 #include "os/terminal.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::embed {
 namespace {
@@ -22,10 +22,9 @@ namespace {
 namespace fs = std::filesystem;
 using testing::HasSubstr;
 
-class SentenceModelTest : public FolderTest {
+class SentenceModelTest : public test::FolderTest {
  protected:
   void SetUp() override {
-    FolderTest::SetUp();
     const std::string file = os::environment("HOB_TEST_EMBEDDING_MODEL");
     if (file.empty()) GTEST_SKIP() << "HOB_TEST_EMBEDDING_MODEL is not set";
     model_folder = fs::path(file).parent_path();
@@ -98,28 +97,29 @@ TEST_F(SentenceModelTest, FoldersThatLie) {
       {"sentence_bert_config.json", {"256", "0"}},
       {"sentence_bert_config.json", {"256", "513"}},
       {"vocab.txt", {"[CLS]", "[cls]"}},
-      {"1_Pooling/config.json", {"\"pooling_mode_cls_token\": false", "\"pooling_mode_cls_token\": true"}},
+      {"1_Pooling/config.json",
+       {"\"pooling_mode_cls_token\": false", "\"pooling_mode_cls_token\": true"}},
       {"modules.json", {"[", "("}},
   };
   for (const auto& [name, change] : lies) {
-    fs::remove_all(folder / "model");
-    fs::create_directories(folder / "model/1_Pooling");
-    for (const char* file : {"config.json", "sentence_bert_config.json", "vocab.txt", "modules.json",
-                             "1_Pooling/config.json", "tokenizer_config.json"})
-      fs::copy_file(model_folder / file, folder / "model" / file);
-    fs::create_symlink(model_folder / "model.safetensors", folder / "model/model.safetensors");
-    const std::string path = (folder / "model" / name).string();
-    std::string content = *os::read_file(path);
+    fs::remove_all(folder_ / "model");
+    fs::create_directories(folder_ / "model/1_Pooling");
+    for (const char* file : {"config.json", "sentence_bert_config.json", "vocab.txt",
+                             "modules.json", "1_Pooling/config.json", "tokenizer_config.json"})
+      fs::copy_file(model_folder / file, folder_ / "model" / file);
+    fs::create_symlink(model_folder / "model.safetensors", folder_ / "model/model.safetensors");
+    const std::string changed = path(std::string("model/") + name);
+    std::string content = *os::read_file(changed);
     const size_t at = content.find(change.first);
     ASSERT_NE(at, content.npos) << name << " " << change.first;
     content.replace(at, std::strlen(change.first), change.second);
-    ASSERT_TRUE(os::write_file_atomically(path, content));
-    const auto model = SentenceModel::open((folder / "model").string(), {});
+    ASSERT_TRUE(os::write_file_atomically(changed, content));
+    const auto model = SentenceModel::open(path("model"), {});
     ASSERT_FALSE(model) << name << " " << change.second;
-    EXPECT_THAT(model.error().message, HasSubstr((folder / "model").string())) << change.second;
+    EXPECT_THAT(model.error().message, HasSubstr(path("model"))) << change.second;
   }
-  fs::remove(folder / "model/model.safetensors");
-  EXPECT_FALSE(SentenceModel::open((folder / "model").string(), {}));
+  fs::remove(folder_ / "model/model.safetensors");
+  EXPECT_FALSE(SentenceModel::open(path("model"), {}));
 }
 
 }  // namespace

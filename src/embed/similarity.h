@@ -10,8 +10,8 @@
 namespace hob::embed {
 
 // The cosine of the angle between two vectors of one length: products and squares summed in double,
-// in order, as llm does it. A vector without direction (all zeros, or not all numbers) is at a right
-// angle to every other: 0.
+// in order, as llm does it. A vector without direction (all zeros, or not all numbers) is at a
+// right angle to every other: 0.
 double cosine(std::span<const float> stored, std::span<const float> query);
 
 struct Scored {

@@ -55,7 +55,8 @@ std::vector<int16_t> check_query(size_t padded) {
 }
 
 uint32_t check_of(int32_t codes, float scale, float err, int64_t row) {
-  const uint64_t both = uint64_t{std::bit_cast<uint32_t>(scale)} << 32 | std::bit_cast<uint32_t>(err);
+  const uint64_t both =
+      uint64_t{std::bit_cast<uint32_t>(scale)} << 32 | std::bit_cast<uint32_t>(err);
   return static_cast<uint32_t>(mixed(mixed(both) + static_cast<uint64_t>(row)) +
                                static_cast<uint32_t>(codes));
 }
@@ -176,8 +177,6 @@ Result<VectorIndex> VectorIndex::open(const std::string& path) {
 const int8_t* VectorIndex::codes(uint64_t row) const {
   return reinterpret_cast<const int8_t*>(file_.bytes().data() + kHeaderBytes) + row * padded_;
 }
-
-uint64_t VectorIndex::scanned_bytes() const { return rows_ * (padded_ + kRowBytes); }
 
 uint32_t VectorIndex::row_check(uint64_t row, int32_t codes_check) const {
   return check_of(codes_check, scales_[row], errs_[row], load_row_id(row_ids_, row));

@@ -58,8 +58,6 @@ class VectorIndex {
                                             int64_t skip) const;
   // Whether the row at `place` has this code.
   bool holds(uint64_t place, const Code& code) const;
-  // Bytes that a scan reads.
-  uint64_t scanned_bytes() const;
 
   // Vectors longer than this have sums beyond int32; they are searched without an index.
   static constexpr size_t kMostNumbers = kernels::kMostCodes;

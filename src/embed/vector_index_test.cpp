@@ -9,14 +9,15 @@
 #include <cmath>
 #include <fstream>
 
-#include "embed/fixture_folder.h"
 #include "embed/similarity.h"
+#include "embed/test_vectors.h"
 #include "kernels/registry.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::embed {
 namespace {
 
-class VectorIndexTest : public FolderTest {
+class VectorIndexTest : public test::FolderTest {
  protected:
   // Row i + 1 is vectors[i].
   VectorIndex made_of(const std::vector<Vector>& vectors, const VectorIndex* older = nullptr,

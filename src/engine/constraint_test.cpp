@@ -248,9 +248,9 @@ TEST(Constraint, HostileSourcesCostAnErrorOrLittleTime) {
   }
   product += "]}";
   for (int i = 1; i <= 30; ++i) {
-    refs += fmt::format(
-        R"(,"a{}":{{"type":"array","prefixItems":[{{"$ref":"#/$defs/a{}"}},{{"$ref":"#/$defs/a{}"}}],"minItems":2}})",
-        i, i - 1, i - 1);
+    refs += fmt::format(R"(,"a{}":{{"type":"array","prefixItems":[{{"$ref":"#/$defs/a{}"}},)"
+                        R"({{"$ref":"#/$defs/a{}"}}],"minItems":2}})",
+                        i, i - 1, i - 1);
   }
   refs += "}}";
   std::string enumeration = R"({"enum":[)";

@@ -19,13 +19,6 @@ using quant::Format;
 using test::some_tokens;
 using Model = std::shared_ptr<const models::Transformer>;
 
-constexpr KvFormat kKvFormats[] = {KvFormat::kF32, KvFormat::kF16, KvFormat::kBF16,
-                                   KvFormat::kQ8_0};
-const char* name_of(KvFormat kv) {
-  constexpr const char* kNames[] = {"f32", "f16", "bf16", "q8_0"};
-  return kNames[static_cast<int>(kv)];
-}
-
 // One way to run the same tokens.
 struct Way {
   std::string name = "at once";
@@ -124,8 +117,9 @@ void expect_same(const Model& model, const std::vector<Token>& tokens,
   ASSERT_EQ(got.size(), want.size() - way.cached * V) << way.name;
   for (size_t t = way.cached; t < tokens.size(); ++t) {
     ASSERT_EQ(0, std::memcmp(&got[(t - way.cached) * V], &want[t * V], V * sizeof(float)))
-        << way.name << ", cache " << name_of(way.kv) << ", isa " << way.isa
-        << (way.numerics == kernels::Numerics::kNative ? ", native" : "") << ": the logits of token " << t << " differ";
+        << way.name << ", cache " << kv_name(way.kv) << ", isa " << way.isa
+        << (way.numerics == kernels::Numerics::kNative ? ", native" : "")
+        << ": the logits of token " << t << " differ";
   }
 }
 
@@ -220,7 +214,7 @@ TEST_P(ContractOfTiny, NorDoesItInAnyCacheFormat) {
   const size_t T = HOB_SANITIZED ? 20 : 100;
   const auto tokens = some_tokens(T, model->spec.vocabulary);
   for (const kernels::Numerics numerics : numerics_here()) {
-    for (const KvFormat kv : kKvFormats) {
+    for (const auto& [name, kv] : kKvFormats) {
       const auto want = logits_of(model, tokens, {.kv = kv, .numerics = numerics});
       expect_same(model, tokens, want,
                   {.name = "everything",
@@ -237,7 +231,7 @@ TEST_P(ContractOfTiny, NorDoesItInAnyCacheFormat) {
 }
 
 TEST_P(ContractOfTiny, EveryTableGivesTheSame) {
-  for (const KvFormat kv : kKvFormats) {
+  for (const auto& [name, kv] : kKvFormats) {
     // More than 16 tokens for tiles of products; few, because ref takes its time.
     const auto tokens = some_tokens(kv == KvFormat::kF16 ? 18
                                     : HOB_SANITIZED      ? 2
@@ -298,7 +292,7 @@ TEST_F(ContractOfTheRealModel, NorDoesItByNativeNumerics) {
 
 TEST_F(ContractOfTheRealModel, NorDoesItInAnyCacheFormat) {
   const auto tokens = some_tokens(HOB_SANITIZED ? 5 : 24, model_->spec.vocabulary);
-  for (const KvFormat kv : kKvFormats) {
+  for (const auto& [name, kv] : kKvFormats) {
     const auto want = logits_of(model_, tokens, {.kv = kv});
     expect_same(model_, tokens, want,
                 {.name = "everything",

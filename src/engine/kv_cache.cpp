@@ -1,6 +1,21 @@
 #include "engine/kv_cache.h"
 
+#include <algorithm>
+
+#include "base/check.h"
+
 namespace hob::engine {
+
+const char* kv_name(KvFormat format) {
+  const auto* found = std::ranges::find(kKvFormats, format, &NamedKvFormat::format);
+  HOB_CHECK(found != std::end(kKvFormats), "cache format {}", static_cast<int>(format));
+  return found->name;
+}
+
+std::optional<KvFormat> kv_format(std::string_view name) {
+  const auto* found = std::ranges::find(kKvFormats, name, &NamedKvFormat::name);
+  return found == std::end(kKvFormats) ? std::nullopt : std::optional(found->format);
+}
 
 Result<KvCache> KvCache::allocate(const models::Transformer& model, KvFormat format,
                                   size_t positions) {

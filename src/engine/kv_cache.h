@@ -2,7 +2,9 @@
 // as positions fill.
 #pragma once
 
+#include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -13,6 +15,18 @@
 namespace hob::engine {
 
 using ops::KvFormat;
+
+// What flags and records call the formats.
+struct NamedKvFormat {
+  const char* name;
+  KvFormat format;
+};
+inline constexpr NamedKvFormat kKvFormats[] = {{"f32", KvFormat::kF32},
+                                               {"f16", KvFormat::kF16},
+                                               {"bf16", KvFormat::kBF16},
+                                               {"q8_0", KvFormat::kQ8_0}};
+const char* kv_name(KvFormat format);
+std::optional<KvFormat> kv_format(std::string_view name);
 
 class KvCache {
  public:

@@ -5,11 +5,11 @@
 
 #include <cstring>
 #include <functional>
-#include <memory>
 
 #include "base/rng.h"
 #include "formats/gguf.h"
 #include "formats/gguf_write.h"
+#include "tests/support/exact_bytes.h"
 
 namespace hob::gguf {
 namespace {
@@ -85,15 +85,9 @@ RawFile valid() {
   return f;
 }
 
-// A copy of exactly the right size, so that the address sanitizer sees the first byte too many.
-struct Exact {
-  explicit Exact(std::string_view content)
-      : bytes(std::make_unique<std::byte[]>(content.size())), size(content.size()) {
-    if (size) std::memcpy(bytes.get(), content.data(), size);
-  }
-  Result<File> parse() const { return File::parse({bytes.get(), size}, kPath); }
-  std::unique_ptr<std::byte[]> bytes;
-  size_t size;
+struct Exact : test::ExactBytes {
+  using ExactBytes::ExactBytes;
+  Result<File> parse() const { return File::parse(bytes(), kPath); }
 };
 
 TEST(GgufHostile, TheFileThatTheOthersSpoilIsValid) {

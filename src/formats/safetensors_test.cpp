@@ -7,9 +7,9 @@
 #include <gtest/gtest.h>
 
 #include <cstring>
-#include <memory>
 
 #include "base/rng.h"
+#include "tests/support/exact_bytes.h"
 
 namespace hob::safetensors {
 namespace {
@@ -33,15 +33,9 @@ constexpr std::string_view kHeader =
     R"("empty":{"dtype":"I64","shape":[0,7],"data_offsets":[28,28]},)"
     R"("scalar":{"dtype":"U8","shape":[],"data_offsets":[28,29]}})";
 
-// A copy of exactly the right size, so that the address sanitizer sees the first byte too many.
-struct Exact {
-  explicit Exact(std::string_view content)
-      : bytes(std::make_unique<std::byte[]>(content.size())), size(content.size()) {
-    if (size) std::memcpy(bytes.get(), content.data(), size);
-  }
-  Result<File> parse() const { return File::parse({bytes.get(), size}, kPath); }
-  std::unique_ptr<std::byte[]> bytes;
-  size_t size;
+struct Exact : test::ExactBytes {
+  using ExactBytes::ExactBytes;
+  Result<File> parse() const { return File::parse(bytes(), kPath); }
 };
 
 TEST(Safetensors, NamesTypesShapesAndPlaces) {

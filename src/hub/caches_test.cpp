@@ -5,7 +5,8 @@
 
 #include <cstdlib>
 #include <filesystem>
-#include <fstream>
+
+#include "tests/support/temp_folder.h"
 
 namespace hob::hub {
 namespace {
@@ -14,24 +15,12 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class Caches : public testing::Test {
+class Caches : public test::FolderTest {
  protected:
-  Caches() {
-    std::string pattern = (fs::temp_directory_path() / "hob-caches-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~Caches() override { fs::remove_all(folder_); }
-
-  fs::path write(const fs::path& relative, const std::string& content) const {
-    const fs::path path = folder_ / relative;
-    fs::create_directories(path.parent_path());
-    std::ofstream(path) << content;
-    return path;
-  }
   CacheFolders folders() const {
-    return {.hugging_face = (folder_ / "hub").string(),
-            .ollama = (folder_ / "ollama").string(),
-            .lm_studio = {(folder_ / "studio").string(), "/nowhere/at/all"}};
+    return {.hugging_face = path("hub"),
+            .ollama = path("ollama"),
+            .lm_studio = {path("studio"), "/nowhere/at/all"}};
   }
   std::vector<std::string> names() const {
     std::vector<std::string> out;
@@ -44,8 +33,6 @@ class Caches : public testing::Test {
               {"mediaType":"application/vnd.ollama.image.model","digest":")" +
               digest + R"("}]})");
   }
-
-  fs::path folder_;
 };
 
 TEST_F(Caches, NothingThereIsNothing) { EXPECT_THAT(names(), IsEmpty()); }
@@ -53,7 +40,7 @@ TEST_F(Caches, NothingThereIsNothing) { EXPECT_THAT(names(), IsEmpty()); }
 TEST_F(Caches, HuggingFaceNamesTheBranchsCommit) {
   write("hub/models--org--name/refs/main", "abc\n");
   write("hub/models--org--name/snapshots/old/gone.gguf", "1");
-  const fs::path blob = write("hub/models--org--name/blobs/b10b", "12345");
+  const std::string blob = write("hub/models--org--name/blobs/b10b", "12345");
   fs::create_directories(folder_ / "hub/models--org--name/snapshots/abc/sub");
   fs::create_symlink(blob, folder_ / "hub/models--org--name/snapshots/abc/sub/m-q8_0.gguf");
   fs::create_symlink(folder_ / "missing", folder_ / "hub/models--org--name/snapshots/abc/x.gguf");

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 
+#include "base/ascii.h"
 #include "base/check.h"
 
 namespace hob::hub {
@@ -45,9 +46,7 @@ size_t on_header(char* data, size_t size, size_t count, void* user) {
     return size * count;
   }
   if (const size_t colon = line.find(':'); colon != line.npos) {
-    std::string name(line.substr(0, colon));
-    for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-    transfer.reply.headers[name] = trimmed(line.substr(colon + 1));
+    transfer.reply.headers[ascii_lower(line.substr(0, colon))] = trimmed(line.substr(colon + 1));
   }
   return size * count;
 }

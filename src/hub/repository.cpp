@@ -7,6 +7,7 @@
 #include <regex>
 #include <thread>
 
+#include "base/ascii.h"
 #include "hub/digest.h"
 #include "os/file.h"
 #include "os/terminal.h"
@@ -19,11 +20,6 @@ using Json = nlohmann::json;
 constexpr size_t kLongestAnswer = size_t{64} << 20;
 constexpr int kMostAttempts = 8;
 constexpr size_t kMostNamed = 40;  // files in an error
-
-std::string lowered(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  return text;
-}
 
 std::string trimmed_line(std::string text) {
   text.erase(std::min(text.find_first_of("\r\n"), text.size()));
@@ -250,14 +246,14 @@ std::string file_url(const Hub& hub, const Repository& repository, const RemoteF
 Result<Files> choose_files(const Repository& repository, const Wanted& wanted) {
   const auto& files = repository.files;
   const Files ggufs = those(files, [](const RemoteFile& f) {
-    const std::string name = lowered(std::filesystem::path(f.path).filename());
+    const std::string name = ascii_lower(std::filesystem::path(f.path).filename().string());
     return name.ends_with(".gguf") && !name.starts_with("mmproj");
   });
   if (!wanted.file.empty()) {
     const Files exact = those(files, [&](const RemoteFile& f) { return f.path == wanted.file; });
     if (!exact.empty()) return exact;
     const Files near = those(ggufs, [&](const RemoteFile& f) {
-      return lowered(f.path).find(lowered(wanted.file)) != std::string::npos;
+      return ascii_lower(f.path).find(ascii_lower(wanted.file)) != std::string::npos;
     });
     if (is_one(near)) return near;
     const auto why = near.empty() ? fmt::format("no file is named '{}'", wanted.file)
@@ -267,7 +263,7 @@ Result<Files> choose_files(const Repository& repository, const Wanted& wanted) {
   if (is_one(ggufs)) return ggufs;
   if (!ggufs.empty()) {
     const Files usual = those(ggufs, [](const RemoteFile& f) {
-      return lowered(f.path).find("q4_k_m") != std::string::npos;
+      return ascii_lower(f.path).find("q4_k_m") != std::string::npos;
     });
     if (is_one(usual)) return usual;
     return ambiguous(repository, ggufs, "there are several GGUF files");

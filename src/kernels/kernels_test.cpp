@@ -366,7 +366,7 @@ TEST(Rows, GeluIsAccurate) {
     float y = x;
     kRefTable.gelu_erf(&y, 1);
     const double exact = 0.5 * x * std::erfc(-x * std::sqrt(0.5));
-    // a few float roundings, and in exp those of u and of u^2 = x^2 / 2, which count that many times
+    // a few float roundings, and in exp those of u and of u^2 = x^2 / 2, which count that often
     EXPECT_NEAR(y, exact, (6e-7 + 2e-7 * x * x) * std::fabs(exact) + 1e-36) << x;
   }
   for (const float x : {0.0f, 1e30f, -1e30f, 1e-40f}) {

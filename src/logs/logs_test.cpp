@@ -32,10 +32,12 @@ TEST(Markdown, TellsSystemAndConversationOnce) {
   MarkdownLog log({.one_conversation = true});
   auto first = turn("Hi", "Hello");
   first.system = "Be kind";
+  EXPECT_EQ(
+      log.entry(first),
+      "# 2026-08-01T10:00:00    conversation: c1 id: t1\n\nModel: **m**\n\n## Prompt\n\nHi\n\n"
+      "## System\n\nBe kind\n\n## Response\n\nHello\n\n");
   EXPECT_EQ(log.entry(first),
-            "# 2026-08-01T10:00:00    conversation: c1 id: t1\n\nModel: **m**\n\n## Prompt\n\nHi\n\n"
-            "## System\n\nBe kind\n\n## Response\n\nHello\n\n");
-  EXPECT_EQ(log.entry(first), "# 2026-08-01T10:00:00\n\n## Prompt\n\nHi\n\n## Response\n\nHello\n\n");
+            "# 2026-08-01T10:00:00\n\n## Prompt\n\nHi\n\n## Response\n\nHello\n\n");
 }
 
 TEST(Markdown, SaysHowATurnEnded) {
@@ -51,9 +53,11 @@ TEST(Markdown, SaysHowATurnEnded) {
 }
 
 TEST(Rows, DataUnpacksAListAndKeepsNamesApart) {
-  const std::vector<store::LoggedTurn> turns = {turn("", R"({"items": [{"a": 1}, {"response_id": 2}]})"),
-                                                turn("", "no JSON"), turn("", "[1, \"\\u00e9\"]")};
-  EXPECT_EQ(data_lines(turns, {.key = "items"}), "{\"a\": 1}\n{\"response_id\": 2}\n[1, \"\\u00e9\"]\n");
+  const std::vector<store::LoggedTurn> turns = {
+      turn("", R"({"items": [{"a": 1}, {"response_id": 2}]})"), turn("", "no JSON"),
+      turn("", "[1, \"\\u00e9\"]")};
+  EXPECT_EQ(data_lines(turns, {.key = "items"}),
+            "{\"a\": 1}\n{\"response_id\": 2}\n[1, \"\\u00e9\"]\n");
   EXPECT_EQ(data_lines(turns, {.array = true, .key = "items", .ids = true}),
             "[{\"a\": 1, \"response_id\": \"t1\", \"conversation_id\": \"c1\"},\n"
             " {\"response_id\": 2, \"response_id_\": \"t1\", \"conversation_id\": \"c1\"},\n"
@@ -75,7 +79,8 @@ TEST(Page, RendersMarkdownAndNothingElse) {
   EXPECT_EQ(html_of_markdown("```html\n<b>\n```\n"), "<pre><code>&lt;b&gt;\n</code></pre>\n");
   EXPECT_THAT(html_of_markdown("|a|b|\n|---|---|\n|1|2|\n"), HasSubstr("<td>1</td>"));
   EXPECT_EQ(html_of_markdown("[x](https://e.org/?a=1&b='\")"),
-            "<p><a rel=\"noreferrer noopener\" href=\"https://e.org/?a=1&amp;b=&#39;&quot;\">x</a></p>\n");
+            "<p><a rel=\"noreferrer noopener\" "
+            "href=\"https://e.org/?a=1&amp;b=&#39;&quot;\">x</a></p>\n");
 }
 
 TEST(Page, HostileTextsStayTexts) {

@@ -119,8 +119,8 @@ std::string MarkdownLog::entry(const LoggedTurn& turn) {
 void MarkdownLog::head(const LoggedTurn& turn) {
   out_ += fmt::format("# {}", turn.datetime_utc.substr(0, turn.datetime_utc.find('.')));
   if (show_conversation_) {
-    out_ += fmt::format("    conversation: {} id: {}\n\nModel: **{}**", or_none(turn.conversation_id),
-                        turn.id, turn.model);
+    out_ += fmt::format("    conversation: {} id: {}\n\nModel: **{}**",
+                        or_none(turn.conversation_id), turn.id, turn.model);
     if (turn.resolved_model && !turn.resolved_model->empty())
       out_ += fmt::format(" (resolved: **{}**)", *turn.resolved_model);
   }
@@ -258,8 +258,9 @@ void MarkdownLog::response(const LoggedTurn& turn) {
     }
     out_ += '\n';
   }
-  const bool server = std::any_of(turn.tool_results.begin(), turn.tool_results.end(),
-                                  [](const LoggedResult& result) { return result.server_executed; });
+  const bool server =
+      std::any_of(turn.tool_results.begin(), turn.tool_results.end(),
+                  [](const LoggedResult& result) { return result.server_executed; });
   if (server) {
     out_ += "### Tool results\n\n";
     results(turn, true);

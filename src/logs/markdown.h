@@ -1,5 +1,5 @@
-// Logged turns as Markdown, byte for byte as llm prints them. A turn that was stopped or failed says
-// so in a section of its own.
+// Logged turns as Markdown, byte for byte as llm prints them. A turn that was stopped or failed
+// says so in a section of its own.
 #pragma once
 
 #include <set>

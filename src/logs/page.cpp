@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/base64.h"
 #include "store/json_text.h"
 
 namespace hob::logs {
@@ -26,34 +27,19 @@ article { margin: 1.5rem 0; }
 .who time { float: right; font-weight: 400; }
 .body > :first-child { margin-top: 0; } .body > :last-child { margin-bottom: 0; }
 .body h1, .body h2, .body h3, .body h4 { font-size: 1.1rem; margin: 1.2em 0 .4em; }
-pre, code { font: .875rem/1.5 ui-monospace, monospace; background: var(--code); border-radius: .35rem; }
-code { padding: .1em .3em; } pre { padding: .75rem 1rem; overflow-x: auto; border: 1px solid var(--line); }
+pre, code { font: .875rem/1.5 ui-monospace, monospace; background: var(--code);
+  border-radius: .35rem; }
+code { padding: .1em .3em; }
+pre { padding: .75rem 1rem; overflow-x: auto; border: 1px solid var(--line); }
 pre code { padding: 0; background: none; }
 table { border-collapse: collapse; display: block; overflow-x: auto; }
 th, td { border: 1px solid var(--line); padding: .3rem .6rem; text-align: left; }
-blockquote { margin: 1em 0; padding: 0 1em; color: var(--dim); border-left: .25em solid var(--line); }
+blockquote { margin: 1em 0; padding: 0 1em; color: var(--dim);
+  border-left: .25em solid var(--line); }
 img { max-width: 100%; border-radius: .35rem; } a { color: inherit; }
 details { margin: .5rem 0; color: var(--dim); } summary { cursor: pointer; }
 .plain { white-space: pre-wrap; } .ending { color: var(--mark); font-size: .85rem; }
 )css";
-
-std::string base64(std::string_view bytes) {
-  constexpr std::string_view kDigits =
-      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  for (size_t i = 0; i < bytes.size(); i += 3) {
-    const auto byte = [&](size_t at) {
-      return at < bytes.size() ? static_cast<uint32_t>(static_cast<uint8_t>(bytes[at])) : 0u;
-    };
-    const uint32_t three = byte(i) << 16 | byte(i + 1) << 8 | byte(i + 2);
-    for (int digit = 0; digit < 4; ++digit) {
-      const bool real = i + static_cast<size_t>(digit) <= bytes.size();
-      out += real ? kDigits[three >> (18 - 6 * digit) & 63] : '=';
-    }
-  }
-  return out;
-}
 
 std::string folded(std::string_view title, const std::string& inside) {
   return fmt::format("<details><summary>{}</summary>{}</details>\n", html_escaped(title), inside);
@@ -98,7 +84,8 @@ void add_turn(std::string& out, const Transcript& transcript, const store::Logge
   if (turn.prompt && !turn.prompt->empty()) out += plain(*turn.prompt);
   out += fmt::format("</article>\n<article class=\"reply\">\n<p class=\"who\">{}</p>\n",
                      html_escaped(turn.model));
-  if (turn.reasoning && !turn.reasoning->empty()) out += folded("Reasoning", plain(*turn.reasoning));
+  if (turn.reasoning && !turn.reasoning->empty())
+    out += folded("Reasoning", plain(*turn.reasoning));
   for (const auto& call : turn.tool_calls)
     out += folded("Calls " + call.name, code(store::indented_json(call.arguments)));
   add_results(out, turn, true);

@@ -1,9 +1,9 @@
 // A conversation as one HTML page that needs nothing else: no script, no font, nothing fetched.
 //
-// Every text is untrusted. Markdown is rendered by md4c with raw HTML off, all text is escaped, a link
-// goes to http, https or mailto or is shown as text, an image in a reply is shown as a link, and
-// control and bidirectional characters are made visible. A content security policy forbids scripts
-// and connections in case any of this fails.
+// Every text is untrusted. Markdown is rendered by md4c with raw HTML off, all text is escaped, a
+// link goes to http, https or mailto or is shown as text, an image in a reply is shown as a link,
+// and control and bidirectional characters are made visible. A content security policy forbids
+// scripts and connections in case any of this fails.
 #pragma once
 
 #include <string>

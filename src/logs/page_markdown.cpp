@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "base/ascii.h"
 #include "logs/page.h"
 #include "text/utf8.h"
 
@@ -28,9 +29,7 @@ std::string_view view(const MD_ATTRIBUTE& attribute) {
 
 // Relative addresses lead nowhere from a page on its own, and other schemes may run something.
 bool is_safe_address(std::string_view address) {
-  std::string lower(address.substr(0, 8));
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  const std::string lower = ascii_lower(address.substr(0, 8));
   return lower.starts_with("http://") || lower.starts_with("https://") ||
          lower.starts_with("mailto:");
 }
@@ -118,7 +117,8 @@ int enter_span(MD_SPANTYPE type, void* detail, void* user) {
                         std::find(renderer.links.begin(), renderer.links.end(), true) ==
                             renderer.links.end();
     if (linked)
-      renderer.out += fmt::format("<a rel=\"noreferrer noopener\" href=\"{}\">", html_escaped(address));
+      renderer.out +=
+          fmt::format("<a rel=\"noreferrer noopener\" href=\"{}\">", html_escaped(address));
     renderer.links.push_back(linked);
     renderer.image_depth += type == MD_SPAN_IMG;
   } else if (const char* tag = tag_of(type); tag && renderer.image_depth == 0) {

@@ -16,7 +16,8 @@ std::string fence_for(std::string_view text) {
 
 std::string block(std::string_view text, std::string_view language = "") {
   const std::string fence = fence_for(text);
-  return fmt::format("{}{}\n{}\n{}\n\n", fence, language, text::without_trailing_space(text), fence);
+  return fmt::format("{}{}\n{}\n{}\n\n", fence, language, text::without_trailing_space(text),
+                     fence);
 }
 
 std::string paragraph(std::string_view text) {

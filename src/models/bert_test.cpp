@@ -70,9 +70,11 @@ std::string file_of(const Tensors& tensors) {
   std::string header = "{", data;
   for (const auto& [name, raw] : tensors) {
     std::string shape;
-    for (const size_t size : raw.shape) shape += fmt::format("{}{}", shape.empty() ? "" : ",", size);
+    for (const size_t size : raw.shape)
+      shape += fmt::format("{}{}", shape.empty() ? "" : ",", size);
     const size_t begin = data.size();
-    data.append(reinterpret_cast<const char*>(raw.values.data()), raw.values.size() * sizeof(float));
+    data.append(reinterpret_cast<const char*>(raw.values.data()),
+                raw.values.size() * sizeof(float));
     header += fmt::format(R"({}"{}":{{"dtype":"F32","shape":[{}],"data_offsets":[{},{}]}})",
                           header.size() > 1 ? "," : "", name, shape, begin, data.size());
   }
@@ -95,7 +97,8 @@ std::vector<double> times(const Tensors& t, const std::string& name, const std::
   const Raw &w = t.at(name + ".weight"), &b = t.at(name + ".bias");
   std::vector<double> y(b.values.begin(), b.values.end());
   for (size_t n = 0; n < y.size(); ++n) {
-    for (size_t k = 0; k < x.size(); ++k) y[n] += static_cast<double>(w.values[n * x.size() + k]) * x[k];
+    for (size_t k = 0; k < x.size(); ++k)
+      y[n] += static_cast<double>(w.values[n * x.size() + k]) * x[k];
   }
   return y;
 }

@@ -19,7 +19,7 @@ auto fail_errno(const std::string& path, const char* action) {
 Result<AtomicFile> AtomicFile::create(const std::string& path) {
   std::string part = fmt::format("{}.part.{}", path, ::getpid());
   const int fd = ::open(part.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return fail_errno(part, "create");
+  if (fd < 0) return fail_errno(path, "create");
   return AtomicFile(path, std::move(part), fd);
 }
 
@@ -45,7 +45,7 @@ Result<> AtomicFile::write_at(uint64_t offset, std::span<const std::byte> bytes)
   while (!bytes.empty()) {
     const ssize_t n = ::pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return fail_errno(part_, "write");
+    if (n < 0) return fail_errno(path_, "write");
     bytes = bytes.subspan(static_cast<size_t>(n));
     offset += static_cast<uint64_t>(n);
   }
@@ -53,7 +53,7 @@ Result<> AtomicFile::write_at(uint64_t offset, std::span<const std::byte> bytes)
 }
 
 Result<> AtomicFile::commit() {
-  if (::fsync(fd_) != 0) return fail_errno(part_, "sync");
+  if (::fsync(fd_) != 0) return fail_errno(path_, "sync");
   if (::rename(part_.c_str(), path_.c_str()) != 0) return fail_errno(path_, "replace");
   ::close(std::exchange(fd_, -1));
   return {};

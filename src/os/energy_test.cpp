@@ -2,41 +2,29 @@
 #include "os/energy.h"
 
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
+
+#include "tests/support/temp_folder.h"
 
 namespace hob::os {
 namespace {
 
 namespace fs = std::filesystem;
 
-class EnergyTest : public ::testing::Test {
+class EnergyTest : public test::FolderTest {
  protected:
-  EnergyTest() {
-    std::string pattern = (fs::temp_directory_path() / "hob-rapl-XXXXXX").string();
-    root_ = ::mkdtemp(pattern.data());
-  }
-  ~EnergyTest() override { fs::remove_all(root_); }
-
   void zone(const std::string& folder, const std::string& name, uint64_t energy,
             uint64_t range = 1'000'000'000) {
-    fs::create_directories(root_ / folder);
-    put(folder + "/name", name + "\n");
-    put(folder + "/max_energy_range_uj", std::to_string(range) + "\n");
+    write(folder + "/name", name + "\n");
+    write(folder + "/max_energy_range_uj", std::to_string(range) + "\n");
     set(folder, energy);
   }
   void set(const std::string& folder, uint64_t energy) {
-    put(folder + "/energy_uj", std::to_string(energy) + "\n");
+    write(folder + "/energy_uj", std::to_string(energy) + "\n");
   }
-  void put(const std::string& path, const std::string& text) {
-    std::ofstream(root_ / path) << text;
-  }
-  RaplZones find() const { return RaplZones::find(root_.string()); }
-
-  fs::path root_;
+  RaplZones find() const { return RaplZones::find(folder_.string()); }
 };
 
 TEST_F(EnergyTest, AddsPackagesAndMemoryOnce) {
@@ -47,7 +35,7 @@ TEST_F(EnergyTest, AddsPackagesAndMemoryOnce) {
   zone("intel-rapl:1", "package-1", 3'000'000);
   zone("intel-rapl:2", "psys", 9'000'000);
   zone("intel-rapl-mmio:0", "package-0", 1'000'000);  // the same counter, seen another way
-  fs::create_directories(root_ / "dtpm");
+  fs::create_directories(folder_ / "dtpm");
   const auto zones = find();
   ASSERT_EQ(zones.zones.size(), 3u);
   EXPECT_EQ(zones.zones[0].name, "package-0");
@@ -101,15 +89,15 @@ TEST_F(EnergyTest, WithoutCountersThereIsProcessorTime) {
 }
 
 TEST_F(EnergyTest, AFolderThatIsNotThereIsNoCounter) {
-  EXPECT_TRUE(RaplZones::find((root_ / "missing").string()).zones.empty());
+  EXPECT_TRUE(RaplZones::find(path("missing")).zones.empty());
 }
 
 TEST_F(EnergyTest, WithoutTheRightToReadOnePackageCountsNone) {
   zone("intel-rapl:0", "package-0", 1'000'000);
   zone("intel-rapl:1", "package-1", 1'000'000);
   // What only root may read; root itself, who may run this test, meets a file that is no number.
-  fs::permissions(root_ / "intel-rapl:1/energy_uj", fs::perms::none);
-  if (::geteuid() == 0) put("intel-rapl:1/energy_uj", "secret\n");
+  fs::permissions(folder_ / "intel-rapl:1/energy_uj", fs::perms::none);
+  if (::geteuid() == 0) write("intel-rapl:1/energy_uj", "secret\n");
   const auto zones = find();
   EXPECT_TRUE(zones.zones.empty());
   EXPECT_NE(zones.problem.find("intel-rapl:1/energy_uj"), std::string::npos) << zones.problem;
@@ -118,14 +106,14 @@ TEST_F(EnergyTest, WithoutTheRightToReadOnePackageCountsNone) {
 TEST_F(EnergyTest, ACounterThatGoesAwayIsNotZeroJoules) {
   zone("intel-rapl:0", "package-0", 1'000'000);
   auto counter = EnergyCounter::start(find());
-  fs::remove(root_ / "intel-rapl:0/energy_uj");
+  fs::remove(folder_ / "intel-rapl:0/energy_uj");
   EXPECT_EQ(counter.stop().source, EnergySource::kCpuTime);
 }
 
 TEST_F(EnergyTest, NonsenseIsNoCounter) {
   for (const char* text : {"", "\n", "-5\n", "12x\n", "99999999999999999999999\n"}) {
     zone("intel-rapl:0", "package-0", 1);
-    put("intel-rapl:0/energy_uj", text);
+    write("intel-rapl:0/energy_uj", text);
     EXPECT_TRUE(find().zones.empty()) << text;
   }
 }

@@ -11,26 +11,18 @@
 #include <cstring>
 #include <filesystem>
 
+#include "tests/support/temp_folder.h"
+
 namespace hob::os {
 namespace {
 
 using testing::HasSubstr;
 
-// A folder of its own for each test, gone afterwards.
-class File : public testing::Test {
+class File : public test::FolderTest {
  protected:
-  void SetUp() override {
-    std::string pattern =
-        (std::filesystem::temp_directory_path() / "hob-file-test-XXXXXX").string();
-    ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
-    folder_ = pattern;
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::string at(const std::string& name) const { return folder_ + "/" + name; }
   size_t entries() const {
     return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(folder_), {}));
   }
-  std::string folder_;
 };
 
 std::string text_of(const MappedFile& file) {
@@ -39,42 +31,42 @@ std::string text_of(const MappedFile& file) {
 
 TEST_F(File, MapsWhatWasWritten) {
   const std::string content("a\0b\n", 4);
-  ASSERT_TRUE(write_file_atomically(at("x"), content));
-  const auto file = MappedFile::open(at("x"));
+  ASSERT_TRUE(write_file_atomically(path("x"), content));
+  const auto file = MappedFile::open(path("x"));
   ASSERT_TRUE(file);
   EXPECT_EQ(text_of(*file), content);
-  EXPECT_EQ(file->path(), at("x"));
+  EXPECT_EQ(file->path(), path("x"));
 }
 
 TEST_F(File, MapsAnEmptyFile) {
-  ASSERT_TRUE(write_file_atomically(at("x"), ""));
-  const auto file = MappedFile::open(at("x"));
+  ASSERT_TRUE(write_file_atomically(path("x"), ""));
+  const auto file = MappedFile::open(path("x"));
   ASSERT_TRUE(file);
   EXPECT_TRUE(file->bytes().empty());
 }
 
 TEST_F(File, MapsALargeSparseFile) {
   constexpr off_t kSize = (off_t{5} << 30) + 3;  // past 32 bits
-  const int fd = ::open(at("x").c_str(), O_RDWR | O_CREAT, 0600);
+  const int fd = ::open(path("x").c_str(), O_RDWR | O_CREAT, 0600);
   ASSERT_GE(fd, 0);
   ASSERT_EQ(::ftruncate(fd, kSize), 0);
   ASSERT_EQ(::pwrite(fd, "end", 3, kSize - 3), 3);
   ::close(fd);
-  const auto file = MappedFile::open(at("x"));
+  const auto file = MappedFile::open(path("x"));
   ASSERT_TRUE(file) << file.error().message;
   ASSERT_EQ(file->bytes().size(), static_cast<size_t>(kSize));
   EXPECT_EQ(std::memcmp(file->bytes().last(3).data(), "end", 3), 0);
 }
 
 TEST_F(File, MissingFolderAndSpecialFilesAreErrorsThatNameThePath) {
-  const auto missing = MappedFile::open(at("none"));
+  const auto missing = MappedFile::open(path("none"));
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().kind, ErrorKind::kNotFound);
-  EXPECT_THAT(missing.error().message, HasSubstr(at("none")));
+  EXPECT_THAT(missing.error().message, HasSubstr(path("none")));
   const auto through_file = MappedFile::open("/dev/null/x");
   ASSERT_FALSE(through_file);
   EXPECT_EQ(through_file.error().kind, ErrorKind::kNotFound);
-  for (const std::string& path : {folder_, std::string("/dev/null")}) {
+  for (const std::string& path : {folder_.string(), std::string("/dev/null")}) {
     const auto mapped = MappedFile::open(path);
     ASSERT_FALSE(mapped);
     EXPECT_EQ(mapped.error().kind, ErrorKind::kInvalid);
@@ -83,30 +75,30 @@ TEST_F(File, MissingFolderAndSpecialFilesAreErrorsThatNameThePath) {
 }
 
 TEST_F(File, APipeIsRefusedWithoutWaitingForAWriter) {
-  ASSERT_EQ(::mkfifo(at("pipe").c_str(), 0600), 0);
-  EXPECT_FALSE(MappedFile::open(at("pipe")));
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  EXPECT_FALSE(MappedFile::open(path("pipe")));
 }
 
 TEST_F(File, MovingHandsTheMappingOver) {
-  ASSERT_TRUE(write_file_atomically(at("x"), "one"));
-  ASSERT_TRUE(write_file_atomically(at("y"), "two"));
-  auto x = *MappedFile::open(at("x"));
+  ASSERT_TRUE(write_file_atomically(path("x"), "one"));
+  ASSERT_TRUE(write_file_atomically(path("y"), "two"));
+  auto x = *MappedFile::open(path("x"));
   MappedFile moved(std::move(x));
   EXPECT_EQ(text_of(moved), "one");
-  moved = *MappedFile::open(at("y"));
+  moved = *MappedFile::open(path("y"));
   EXPECT_EQ(text_of(moved), "two");
-  EXPECT_EQ(moved.path(), at("y"));
+  EXPECT_EQ(moved.path(), path("y"));
 }
 
 TEST_F(File, ReadFileGivesEveryByte) {
   std::string content(300001, 'x');
   content[70000] = '\0';
-  ASSERT_TRUE(write_file_atomically(at("x"), content));
-  EXPECT_EQ(*read_file(at("x")), content);
-  EXPECT_EQ(read_file(at("none")).error().kind, ErrorKind::kNotFound);
+  ASSERT_TRUE(write_file_atomically(path("x"), content));
+  EXPECT_EQ(*read_file(path("x")), content);
+  EXPECT_EQ(read_file(path("none")).error().kind, ErrorKind::kNotFound);
   const auto folder = read_file(folder_);
   ASSERT_FALSE(folder);
-  EXPECT_THAT(folder.error().message, HasSubstr(folder_));
+  EXPECT_THAT(folder.error().message, HasSubstr(folder_.string()));
 }
 
 TEST_F(File, ReadAllReadsAPipeToItsEnd) {
@@ -120,27 +112,27 @@ TEST_F(File, ReadAllReadsAPipeToItsEnd) {
 }
 
 TEST_F(File, AtomicWriteReplacesAndLeavesNothingBehind) {
-  ASSERT_TRUE(write_file_atomically(at("x"), "old"));
-  const auto before = *MappedFile::open(at("x"));
-  ASSERT_TRUE(write_file_atomically(at("x"), "new content"));
-  EXPECT_EQ(*read_file(at("x")), "new content");
+  ASSERT_TRUE(write_file_atomically(path("x"), "old"));
+  const auto before = *MappedFile::open(path("x"));
+  ASSERT_TRUE(write_file_atomically(path("x"), "new content"));
+  EXPECT_EQ(*read_file(path("x")), "new content");
   EXPECT_EQ(text_of(before), "old");  // a reader keeps the file it opened
   EXPECT_EQ(entries(), 1u);
 }
 
 TEST_F(File, FailedAtomicWriteLeavesTheOldFileAndNoRubbish) {
-  EXPECT_EQ(write_file_atomically(at("none/x"), "a").error().kind, ErrorKind::kNotFound);
-  ASSERT_TRUE(std::filesystem::create_directory(at("folder")));
-  const auto onto_folder = write_file_atomically(at("folder"), "a");
+  EXPECT_EQ(write_file_atomically(path("none/x"), "a").error().kind, ErrorKind::kNotFound);
+  ASSERT_TRUE(std::filesystem::create_directory(path("folder")));
+  const auto onto_folder = write_file_atomically(path("folder"), "a");
   ASSERT_FALSE(onto_folder);
-  EXPECT_THAT(onto_folder.error().message, HasSubstr(at("folder")));
+  EXPECT_THAT(onto_folder.error().message, HasSubstr(path("folder")));
   EXPECT_EQ(entries(), 1u);
 }
 
 TEST_F(File, Exists) {
-  EXPECT_FALSE(file_exists(at("x")));
-  ASSERT_TRUE(write_file_atomically(at("x"), ""));
-  EXPECT_TRUE(file_exists(at("x")));
+  EXPECT_FALSE(file_exists(path("x")));
+  ASSERT_TRUE(write_file_atomically(path("x"), ""));
+  EXPECT_TRUE(file_exists(path("x")));
   EXPECT_TRUE(file_exists(folder_));
 }
 

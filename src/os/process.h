@@ -8,9 +8,9 @@
 
 namespace hob::os {
 
-// Runs `command` by /bin/sh with this process's streams and waits for it; Ctrl-C goes to the command.
-// Its exit status, or 128 and the signal's number where a signal ended it, as shells count. An error
-// where it could not be started.
+// Runs `command` by /bin/sh with this process's streams and waits for it; Ctrl-C goes to the
+// command. Its exit status, or 128 and the signal's number where a signal ended it, as shells
+// count. An error where it could not be started.
 Result<int> run_shell(const std::string& command);
 
 // The person's editor on `path`: $VISUAL, else $EDITOR, else the first of the usual ones that is

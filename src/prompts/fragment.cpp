@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "base/ascii.h"
 #include "hub/http.h"
 #include "os/file.h"
 #include "prompts/loaders.h"
@@ -25,16 +26,11 @@ bool is_url(std::string_view name) {
   return name.starts_with("http://") || name.starts_with("https://");
 }
 
-std::string lowered(std::string text) {
-  for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-  return text;
-}
-
 // The charset parameter of a Content-Type, in lower case; empty where there is none.
 std::string charset_of(const hub::HttpReply& reply) {
   const auto header = reply.headers.find("content-type");
   if (header == reply.headers.end()) return {};
-  const std::string type = lowered(header->second);
+  const std::string type = ascii_lower(header->second);
   size_t at = type.find("charset=");
   if (at == type.npos) return {};
   std::string out = type.substr(at + 8, type.find(';', at) == type.npos
@@ -138,9 +134,10 @@ Result<> set_fragment_alias(store::Database& database, const std::string& alias,
                             const Fragment& fragment) {
   return database.write([&](SQLite::Database& sql) -> Result<> {
     const int64_t id = store::ensure_fragment(sql, fragment);
-    SQLite::Statement insert(sql,
-                             "insert into fragment_aliases (alias, fragment_id) values (?, ?)"
-                             " on conflict(alias) do update set fragment_id = excluded.fragment_id");
+    SQLite::Statement insert(
+        sql,
+        "insert into fragment_aliases (alias, fragment_id) values (?, ?)"
+        " on conflict(alias) do update set fragment_id = excluded.fragment_id");
     insert.bind(1, alias);
     insert.bind(2, id);
     insert.exec();
@@ -188,7 +185,8 @@ Result<std::vector<StoredFragment>> list_fragments(store::Database& database,
         out.push_back(std::move(one));
       }
       previous = id;
-      if (!query.getColumn(5).isNull()) out.back().aliases.push_back(query.getColumn(5).getString());
+      if (!query.getColumn(5).isNull())
+        out.back().aliases.push_back(query.getColumn(5).getString());
     }
     return out;
   });

@@ -1,10 +1,10 @@
 // Fragments: pieces of text that go before a prompt or into the system prompt, named by where they
 // come from and stored once by the SHA-256 of their text.
 //
-// A name is resolved in this order: an http(s) URL; "-", standard input; "prefix:argument", a loader
-// (loaders.h), unless a file has exactly that name; an alias or a hash in the database; a file.
-// Text is UTF-8; line endings in files and standard input become "\n", as llm reads them, so that
-// the hashes agree.
+// A name is resolved in this order: an http(s) URL; "-", standard input; "prefix:argument", a
+// loader (loaders.h), unless a file has exactly that name; an alias or a hash in the database; a
+// file. Text is UTF-8; line endings in files and standard input become "\n", as llm reads them, so
+// that the hashes agree.
 #pragma once
 
 #include <functional>

@@ -6,11 +6,11 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
-#include <fstream>
 
 #include "prompts/loaders.h"
 #include "store/json_text.h"
 #include "store/log_schema.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::prompts {
 namespace {
@@ -20,22 +20,12 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
 
-class FragmentTest : public ::testing::Test {
+class FragmentTest : public test::FolderTest {
  protected:
   FragmentTest() : database_(std::move(*store::Database::memory(store::log_migrations()))) {
-    std::string pattern = (fs::temp_directory_path() / "hob-fragments-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
     context_.database = &database_;
     context_.standard_input = [] { return Result<std::string>("typed\r\nin"); };
     context_.note = [this](std::string_view text) { notes_ += text; };
-  }
-  ~FragmentTest() override { fs::remove_all(folder_); }
-
-  std::string write(const std::string& name, const std::string& content) {
-    const fs::path path = folder_ / name;
-    fs::create_directories(path.parent_path());
-    std::ofstream(path, std::ios::binary) << content;
-    return path.string();
   }
   Fragment one(const std::string& name) {
     auto out = resolve_fragments({name}, context_);
@@ -60,7 +50,6 @@ class FragmentTest : public ::testing::Test {
   }
 
   store::Database database_;
-  fs::path folder_;
   FragmentContext context_;
   std::string notes_;
 };
@@ -79,7 +68,7 @@ TEST_F(FragmentTest, ErrorsNameTheFragment) {
   EXPECT_THAT(error_of(folder_.string()), HasSubstr("is a folder ('dir:"));
   EXPECT_THAT(error_of(write("bad", "ok\xff")), HasSubstr("not UTF-8 text at byte 2"));
   EXPECT_THAT(error_of("http://127.0.0.1:1/x"), HasSubstr("http://127.0.0.1:1/x: "));
-  EXPECT_THAT(error_of("dir:" + (folder_ / "none").string()), HasSubstr("no such folder"));
+  EXPECT_THAT(error_of("dir:" + path("none")), HasSubstr("no such folder"));
   EXPECT_THAT(error_of("git:" + folder_.string()), HasSubstr("Could not load fragment git:"));
 }
 
@@ -142,7 +131,7 @@ TEST_F(FragmentTest, FoldersWithoutWhatIsIgnored) {
   write("t/out/o.txt", "o");
   write("t/.hidden", "h");
   write("t/pic.bin", std::string("\0\1", 2));
-  const std::string dir = "dir:" + (folder_ / "t").string();
+  const std::string dir = "dir:" + path("t");
   EXPECT_THAT(sources(dir), ElementsAre("t/a/x.c", "t/a/y.log", "t/b.txt"));
   EXPECT_THAT(notes_, HasSubstr("1 file that is not text left out"));
   EXPECT_THAT(sources(dir + "/**/*.c"), ElementsAre("t/a/x.c"));
@@ -156,20 +145,19 @@ TEST_F(FragmentTest, TheRepositorysIgnoreFilesCountInItsFolders) {
   write("r/.gitignore", "/src/gen.c\n");
   write("r/src/gen.c", "g");
   write("r/src/main.c", "m");
-  EXPECT_THAT(sources("dir:" + (folder_ / "r/src").string()), ElementsAre("r/src/main.c"));
+  EXPECT_THAT(sources("dir:" + path("r/src")), ElementsAre("r/src/main.c"));
 }
 
 TEST_F(FragmentTest, LinksToFoldersAreNotFollowed) {
   write("l/a.txt", "a");
   fs::create_directory_symlink(folder_ / "l", folder_ / "l/loop");
   fs::create_directory_symlink("/", folder_ / "l/root");
-  EXPECT_THAT(sources("dir:" + (folder_ / "l").string()), ElementsAre("l/a.txt"));
+  EXPECT_THAT(sources("dir:" + path("l")), ElementsAre("l/a.txt"));
 }
 
 TEST_F(FragmentTest, TooMuchIsRefusedWithBothNumbers) {
-  const std::string path = write("big/a.txt", "");
-  fs::resize_file(path, kMostLoadedBytes + 1);
-  const std::string error = error_of("dir:" + (folder_ / "big").string());
+  fs::resize_file(write("big/a.txt", ""), kMostLoadedBytes + 1);
+  const std::string error = error_of("dir:" + path("big"));
   EXPECT_THAT(error, HasSubstr(fmt::format("{}", kMostLoadedBytes + 1)));
   EXPECT_THAT(error, HasSubstr(fmt::format("{}", kMostLoadedBytes)));
 }
@@ -219,7 +207,7 @@ class RepositoryTest : public FragmentTest {
 };
 
 TEST_F(RepositoryTest, FilesOfACommit) {
-  const std::string repo = "git:" + (folder_ / "repo").string();
+  const std::string repo = "git:" + path("repo");
   write("repo/a.txt", "not committed\n");
   EXPECT_THAT(sources(repo), ElementsAre("repo@HEAD:a.txt", "repo@HEAD:docs/d.md"));
   EXPECT_THAT(notes_, HasSubstr("1 file that is not text"));
@@ -231,7 +219,7 @@ TEST_F(RepositoryTest, FilesOfACommit) {
 }
 
 TEST_F(RepositoryTest, OneFile) {
-  const std::string repo = (folder_ / "repo").string();
+  const std::string repo = path("repo");
   EXPECT_EQ(*repository_file(repo, "HEAD", "docs/d.md"), "d\n");
   EXPECT_FALSE(repository_file(repo, "HEAD", "docs"));
   EXPECT_FALSE(repository_file(repo, "HEAD", "../x"));

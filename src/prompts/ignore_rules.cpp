@@ -54,7 +54,8 @@ bool IgnoreRules::ignored(std::string_view path, bool is_folder) const {
     if (rule->folders_only && !is_folder) continue;
     std::string_view inner = below(path, rule->folder);
     if (inner.empty()) continue;
-    if (!rule->anchored) inner.remove_prefix(inner.rfind('/') == inner.npos ? 0 : inner.rfind('/') + 1);
+    if (!rule->anchored)
+      inner.remove_prefix(inner.rfind('/') == inner.npos ? 0 : inner.rfind('/') + 1);
     if (path_matches(inner, rule->pattern)) return !rule->takes_in;
   }
   return false;

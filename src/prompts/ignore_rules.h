@@ -1,6 +1,6 @@
-// What a tree's ignore files leave out, by the rules of .gitignore (gitignore(5)): the last matching
-// pattern decides, "!" takes in again, a trailing slash means folders only, a slash elsewhere ties
-// the pattern to the folder of its file, "**" spans folders.
+// What a tree's ignore files leave out, by the rules of .gitignore (gitignore(5)): the last
+// matching pattern decides, "!" takes in again, a trailing slash means folders only, a slash
+// elsewhere ties the pattern to the folder of its file, "**" spans folders.
 //
 // Does not cover: git's global excludes and .git/info/exclude.
 #pragma once
@@ -13,8 +13,9 @@ namespace hob::prompts {
 
 class IgnoreRules {
  public:
-  // Adds an ignore file's lines. `folder` is where it lies, relative to the root of the tree, without
-  // a trailing slash; empty at the root. Rules of inner folders must be added after those of outer ones.
+  // Adds an ignore file's lines. `folder` is where it lies, relative to the root of the tree,
+  // without a trailing slash; empty at the root. Rules of inner folders must be added after those
+  // of outer ones.
   void add(std::string_view folder, std::string_view lines);
 
   // `path` is relative to the root. What lies inside an ignored folder is not asked about: nobody

@@ -50,7 +50,8 @@ TEST(Glob, HostilePatternsEnd) {
 
 TEST(IgnoreRules, LastMatchDecides) {
   IgnoreRules rules;
-  rules.add("", "*.log\n!keep.log\n# a comment\n\n\\#hash\nbuild/\n/top.txt\ndocs/*.tmp\nspace\\ \n");
+  rules.add("",
+            "*.log\n!keep.log\n# a comment\n\n\\#hash\nbuild/\n/top.txt\ndocs/*.tmp\nspace\\ \n");
   EXPECT_TRUE(rules.ignored("a.log", false));
   EXPECT_TRUE(rules.ignored("deep/er/a.log", false));
   EXPECT_FALSE(rules.ignored("deep/keep.log", false));

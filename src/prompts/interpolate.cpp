@@ -1,9 +1,9 @@
-// One walk over the text serves both questions: which variables there are, and what the text becomes.
+// One walk over the text serves both questions: which variables there are, and what it becomes.
 #include "prompts/interpolate.h"
 
 #include <algorithm>
 
-#include "text/yaml_scalar.h"
+#include "text/python_text.h"
 
 namespace hob::prompts {
 namespace {
@@ -45,45 +45,6 @@ void walk(std::string_view text, Text&& on_text, Name&& on_name, Stray&& on_stra
   }
 }
 
-// A text as Python's repr() quotes it.
-std::string python_quoted(std::string_view text) {
-  const bool single = text.find('\'') == text.npos || text.find('"') != text.npos;
-  const char quote = single ? '\'' : '"';
-  std::string out(1, quote);
-  for (const char c : text) {
-    if (c == quote || c == '\\') {
-      out += '\\', out += c;
-    } else if (c == '\n') {
-      out += "\\n";
-    } else if (c == '\t') {
-      out += "\\t";
-    } else if (c == '\r') {
-      out += "\\r";
-    } else if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned>(static_cast<unsigned char>(c)));
-    } else {
-      out += c;
-    }
-  }
-  return out + quote;
-}
-
-std::string python_repr(const ordered_json& value) {
-  if (value.is_string()) return python_quoted(value.get_ref<const std::string&>());
-  if (value.is_array()) {
-    std::vector<std::string> parts;
-    for (const auto& one : value) parts.push_back(python_repr(one));
-    return fmt::format("[{}]", fmt::join(parts, ", "));
-  }
-  if (value.is_object()) {
-    std::vector<std::string> parts;
-    for (const auto& [key, one] : value.items())
-      parts.push_back(python_quoted(key) + ": " + python_repr(one));
-    return fmt::format("{{{}}}", fmt::join(parts, ", "));
-  }
-  return python_text(value);
-}
-
 }  // namespace
 
 std::vector<std::string> variables_of(std::string_view text) {
@@ -107,7 +68,7 @@ Result<std::string> interpolate(std::string_view text, const ordered_json& value
   size_t stray = std::string_view::npos;
   walk(
       text, [&](std::string_view piece) { out += piece; },
-      [&](std::string_view name) { out += python_text(values[std::string(name)]); },
+      [&](std::string_view name) { out += text::python_str(values[std::string(name)]); },
       [&](size_t at) { stray = std::min(stray, at); });
   if (stray == std::string_view::npos) return out;
   const auto before = text.substr(0, stray);
@@ -116,15 +77,6 @@ Result<std::string> interpolate(std::string_view text, const ordered_json& value
   return fail(ErrorKind::kInvalid,
               "line {}, column {}: a dollar that begins no variable ('$$' is a dollar)", line + 1,
               stray - line_start + 1);
-}
-
-std::string python_text(const ordered_json& value) {
-  if (value.is_string()) return value.get<std::string>();
-  if (value.is_null()) return "None";
-  if (value.is_boolean()) return value.get<bool>() ? "True" : "False";
-  if (value.is_number_float()) return text::python_float(value.get<double>());
-  if (value.is_number()) return value.dump();
-  return python_repr(value);
 }
 
 }  // namespace hob::prompts

@@ -18,10 +18,7 @@ namespace hob::prompts {
 std::vector<std::string> variables_of(std::string_view text);
 
 // `values` is an object. All names that it lacks are listed in one error; a lone dollar is an error
-// that says where it stands.
+// that says where it stands. A value is spelled as Python spells it (text/python_text.h).
 Result<std::string> interpolate(std::string_view text, const nlohmann::ordered_json& values);
-
-// A value as Python's str() shows it, which is what ends up in the prompt: True, None, 0.5, ['a'].
-std::string python_text(const nlohmann::ordered_json& value);
 
 }  // namespace hob::prompts

@@ -39,11 +39,11 @@ TEST(Interpolate, ValuesAreNotLookedAtAgain) {
 }
 
 TEST(Interpolate, ValuesOfOtherTypesReadAsInPython) {
-  EXPECT_EQ(python_text(true), "True");
-  EXPECT_EQ(python_text(nullptr), "None");
-  EXPECT_EQ(python_text(0.5), "0.5");
-  EXPECT_EQ(python_text(3), "3");
-  EXPECT_EQ(python_text(ordered_json::parse(R"(["a", 1, {"k": "it's"}])")),
+  EXPECT_EQ(filled("$a", {{"a", true}}), "True");
+  EXPECT_EQ(filled("$a", {{"a", nullptr}}), "None");
+  EXPECT_EQ(filled("$a", {{"a", 0.5}}), "0.5");
+  EXPECT_EQ(filled("$a", {{"a", 3}}), "3");
+  EXPECT_EQ(filled("$a", {{"a", ordered_json::parse(R"(["a", 1, {"k": "it's"}])")}}),
             R"(['a', 1, {'k': "it's"}])");
 }
 

@@ -174,7 +174,8 @@ Result<std::vector<Fragment>> load_repository(const std::string& argument, const
     note(fmt::format("git:{}: {} file{} that {} not text left out\n", argument, walk.binary,
                      walk.binary == 1 ? "" : "s", walk.binary == 1 ? "is" : "are"));
   }
-  if (walk.found.empty()) return fail(ErrorKind::kNotFound, "git:{}: no text files there", argument);
+  if (walk.found.empty())
+    return fail(ErrorKind::kNotFound, "git:{}: no text files there", argument);
   return std::move(walk.found);
 }
 

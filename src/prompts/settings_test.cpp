@@ -3,32 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-
 #include "os/file.h"
 #include "prompts/templates.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::prompts {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
-class SettingsTest : public ::testing::Test {
- protected:
-  SettingsTest() {
-    std::string pattern = (fs::temp_directory_path() / "hob-settings-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~SettingsTest() override { fs::remove_all(folder_); }
-  std::string path(const std::string& name) { return (folder_ / name).string(); }
-  void write(const std::string& name, const std::string& content) {
-    fs::create_directories((folder_ / name).parent_path());
-    std::ofstream(folder_ / name) << content;
-  }
-  fs::path folder_;
-};
+using SettingsTest = test::FolderTest;
 
 TEST_F(SettingsTest, AliasesAreWrittenAsLlmDoes) {
   Aliases aliases(path("new/aliases.json"), path("llm.json"));

@@ -42,9 +42,8 @@ std::string read(const ordered_json& value, std::optional<ordered_json>& out) {
 }
 
 std::string read(const ordered_json& value, std::optional<Strings>& out) {
-  const bool strings = value.is_array() && std::all_of(value.begin(), value.end(), [](const auto& v) {
-                         return v.is_string();
-                       });
+  const bool strings = value.is_array() && std::all_of(value.begin(), value.end(),
+                                                       [](const auto& v) { return v.is_string(); });
   if (!strings) return "must be a list of texts";
   out = value.get<Strings>();
   return {};

@@ -1,8 +1,8 @@
 // A prompt template: what a file of llm's templates folder holds.
 //
-// A file is YAML: a bare text, which is the prompt, or a mapping of the keys below. Unknown keys and
-// values of the wrong type are refused, all of them in one error. `tools` and `functions` are kept,
-// shown and saved; whoever runs a template must refuse them by name while hob runs no tools.
+// A file is YAML: a bare text, which is the prompt, or a mapping of the keys below. Unknown keys
+// and values of the wrong type are refused, all of them in one error. `tools` and `functions` are
+// kept, shown and saved; whoever runs a template must refuse them by name while hob runs no tools.
 #pragma once
 
 #include <nlohmann/json.hpp>

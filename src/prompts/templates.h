@@ -26,7 +26,7 @@ class TemplateStore {
   explicit TemplateStore(std::vector<std::string> folders) : folders_(std::move(folders)) {}
   static TemplateStore standard();
 
-  // A URL; a loader's prefix, unless a file has exactly that name; a path; a name. The error names it.
+  // A URL; a loader's prefix, unless a file has exactly that name; a path; a name. Errors name it.
   Result<Template> load(const std::string& name) const;
   // All that can be read, sorted by name; of two with one name the first folder's.
   std::vector<Template> list() const;

@@ -9,10 +9,16 @@
 namespace hob::store {
 namespace {
 
-constexpr char kBase32[] = "0123456789abcdefghjkmnpqrstvwxyz";
-constexpr size_t kUlidLength = 26;
+constexpr std::string_view kBase32 = "0123456789abcdefghjkmnpqrstvwxyz";  // Crockford's
+constexpr int kBitsPerDigit = 5;
 
 }  // namespace
+
+std::string base32(uint64_t value, size_t digits) {
+  std::string out(digits, '0');
+  for (size_t i = digits; i-- > 0; value >>= kBitsPerDigit) out[i] = kBase32[value & 31];
+  return out;
+}
 
 int64_t unix_milliseconds() {
   using namespace std::chrono;
@@ -41,12 +47,10 @@ std::string UlidSource::next() {
   } else if (++low_ == 0 && ++high_ == 0) {
     ++milliseconds_;
   }
-  unsigned __int128 bits = static_cast<unsigned __int128>(milliseconds_) << 80 |
-                           static_cast<unsigned __int128>(high_) << 64 | low_;
-  std::string text(kUlidLength, '0');
-  for (size_t i = text.size(); i-- > 0; bits >>= 5)
-    text[i] = kBase32[static_cast<size_t>(bits & 31)];
-  return text;
+  // The 80 random bits in halves of 40, which are eight digits each.
+  return base32(static_cast<uint64_t>(milliseconds_), kUlidTimeDigits) +
+         base32(uint64_t{high_} << 24 | low_ >> 40, kUlidRandomDigits / 2) +
+         base32(low_, kUlidRandomDigits / 2);
 }
 
 }  // namespace hob::store

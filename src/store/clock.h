@@ -1,6 +1,7 @@
 // Times as the databases hold them, and identifiers that sort by time.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <mutex>
 #include <string>
@@ -12,6 +13,11 @@ namespace hob::store {
 std::string utc_now(char separator = 'T');
 // Milliseconds since 1970.
 int64_t unix_milliseconds();
+
+// The lowest bits of a number in Crockford's base 32, five to a digit, in lower case.
+std::string base32(uint64_t value, size_t digits);
+
+inline constexpr size_t kUlidTimeDigits = 10, kUlidRandomDigits = 16;
 
 // Makes ULIDs in lower case: 48 bits of milliseconds, 80 random bits, in Crockford's base 32. Those
 // of one source ascend strictly, also within a millisecond. Thread-safe.

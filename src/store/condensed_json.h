@@ -1,5 +1,5 @@
-// A provider's raw reply, as llm stores it: strings and values that the turn's own messages hold are
-// replaced by references, {"$": "0.1.text"}. This resolves them again.
+// A provider's raw reply, as llm stores it: strings and values that the turn's own messages hold
+// are replaced by references, {"$": "0.1.text"}. This resolves them again.
 //
 // Strings: {"$r": ["before ", {"$": key}, " after"]}. Values: {"$": key}, or {"$": {"m": key, "u":
 // {changed keys}, "d": [removed keys]}}. {"$raw": x} is x, not looked into.

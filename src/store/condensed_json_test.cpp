@@ -18,8 +18,9 @@ std::string resolved(const char* condensed, const char* known) {
 }
 
 TEST(CondensedJson, StringsAndValues) {
-  EXPECT_EQ(resolved(R"({"a": {"$": "t"}, "b": [1, {"$": "o"}]})", R"({"t": "text", "o": {"x": 1}})"),
-            R"({"a":"text","b":[1,{"x":1}]})");
+  EXPECT_EQ(
+      resolved(R"({"a": {"$": "t"}, "b": [1, {"$": "o"}]})", R"({"t": "text", "o": {"x": 1}})"),
+      R"({"a":"text","b":[1,{"x":1}]})");
   EXPECT_EQ(resolved(R"({"$r": ["<", {"$": "t"}, ">"]})", R"({"t": "text"})"), R"("<text>")");
   EXPECT_EQ(resolved(R"({"$": "o.list.1"})", R"({"o": {"list": [1, "two"]}})"), R"("two")");
   EXPECT_EQ(resolved(R"({"$raw": {"$": "t"}})", "{}"), R"({"$":"t"})");

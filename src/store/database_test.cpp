@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "os/file.h"
-#include "store/clock.h"
 #include "store/log_schema.h"
 
 namespace hob::store {
@@ -21,7 +20,8 @@ using testing::IsSupersetOf;
 
 std::string fresh_folder() {
   const auto* info = testing::UnitTest::GetInstance()->current_test_info();
-  const std::string path = fmt::format("{}{}_{}", testing::TempDir(), info->test_suite_name(), info->name());
+  const std::string path =
+      fmt::format("{}{}_{}", testing::TempDir(), info->test_suite_name(), info->name());
   std::filesystem::remove_all(path);
   return path;
 }
@@ -188,10 +188,14 @@ TEST(LogSchema, HasTheTablesOfLlmAndItsOwn) {
     while (rows.executeStep()) names.insert(rows.getColumn(0).getString());
     sql.exec("insert into turn_search (turn_id, prompt, response) values ('a', 'a crow', 'caw')");
     sql.exec("update turn_search set response = 'kraa'");
-    EXPECT_EQ(sql.execAndGet("select count(*) from turn_search_fts where turn_search_fts match 'kraa'")
-                  .getInt(), 1);
-    EXPECT_EQ(sql.execAndGet("select count(*) from turn_search_fts where turn_search_fts match 'caw'")
-                  .getInt(), 0);
+    EXPECT_EQ(
+        sql.execAndGet("select count(*) from turn_search_fts where turn_search_fts match 'kraa'")
+            .getInt(),
+        1);
+    EXPECT_EQ(
+        sql.execAndGet("select count(*) from turn_search_fts where turn_search_fts match 'caw'")
+            .getInt(),
+        0);
     sql.exec("select * from message_tree");
     return {};
   });
@@ -214,19 +218,6 @@ TEST(LogSchema, TakesAnOlderFileOfLlm) {
   ASSERT_TRUE(db) << db.error().message;
   EXPECT_EQ(number(*db, "select count(*) from responses_fts where responses_fts match 'crow'"), 1);
   EXPECT_EQ(number(*db, "select count(*) from responses where reasoning is null"), 1);
-}
-
-TEST(Ulid, AscendsAndSpellsTheTime) {
-  UlidSource source;
-  std::string last;
-  for (int i = 0; i < 10'000; ++i) {
-    const std::string next = source.next();
-    ASSERT_EQ(next.size(), 26u);
-    ASSERT_LT(last, next);
-    last = next;
-  }
-  EXPECT_EQ(last.find_first_not_of("0123456789abcdefghjkmnpqrstvwxyz"), std::string::npos);
-  EXPECT_EQ(utc_now().size(), std::string("2026-08-04T17:05:12.345678+00:00").size());
 }
 
 }  // namespace

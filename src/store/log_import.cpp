@@ -70,8 +70,9 @@ class Copier {
                                                    : other->second);
     }
     if (names.empty()) return 0;
-    return sql_.exec(fmt::format("insert or ignore into main.{} ({}) select {} from source.{} as s {}",
-                                 table, names, values, table, where));
+    return sql_.exec(
+        fmt::format("insert or ignore into main.{} ({}) select {} from source.{} as s {}", table,
+                    names, values, table, where));
   }
 
   // temp.`name`(theirs, ours): ids of rows that are the same by `columns`.
@@ -276,7 +277,8 @@ Result<ImportCounts> import_log(Database& ledger, const std::string& path) {
     copy_shared(copier, found);
     copy_turns(sql, copier, found);
     copy_responses(sql, copier, found);
-    found.present = rows_of(sql, "turns") + rows_of(sql, "responses") - found.turns - found.responses;
+    found.present =
+        rows_of(sql, "turns") + rows_of(sql, "responses") - found.turns - found.responses;
     import_oldest(sql, found);
     for (const char* table : {"fragment_map", "tool_map", "instance_map", "fresh_messages",
                               "part_map", "fresh_turns", "fresh_responses"}) {

@@ -2,9 +2,9 @@
 //
 //   since llm 0.32       messages, parts, threads, turns: copied as they are, by hash and id
 //   0.4 to 0.31          conversations, responses: likewise; both programs read them as they are
-//   before 0.4           one table, `logs` or `log`: a row becomes a response, a chat a conversation
+//   before 0.4           one table, `logs` or `log`: rows become responses, chats conversations
 //
-// What is there already is left alone, so importing twice adds nothing. The other file is only read.
+// What is there already is left alone: importing twice adds nothing. The other file is only read.
 #pragma once
 
 #include <cstdint>

@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 
+#include "store/clock.h"
 #include "store/json_text.h"
 #include "store/log_chain.h"
 #include "store/log_import.h"
@@ -13,15 +14,6 @@
 
 namespace hob::store {
 namespace {
-
-constexpr std::string_view kBase32 = "0123456789abcdefghjkmnpqrstvwxyz";  // Crockford's
-constexpr int kTimeDigits = 10, kRandomDigits = 16;                       // of a ULID
-
-std::string base32(uint64_t value, int digits) {
-  std::string out(static_cast<size_t>(digits), '0');
-  for (int i = digits - 1; i >= 0; --i, value >>= 5) out[static_cast<size_t>(i)] = kBase32[value & 31];
-  return out;
-}
 
 // Column expressions of whichever of the names the table has.
 struct OldestColumns {
@@ -91,19 +83,20 @@ void import_oldest(SQLite::Database& sql, ImportCounts& counts) {
       " response, response_json, conversation_id, duration_ms, datetime_utc)"
       " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
   SQLite::Statement rows(
-      sql, fmt::format("select {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {} from source.{} order by 1",
-                       c.id, c.model, c.prompt, c.system, c.prompt_json, c.options, c.response,
-                       c.response_json, c.chat, c.duration, c.time, table));
+      sql,
+      fmt::format("select {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {} from source.{} order by 1",
+                  c.id, c.model, c.prompt, c.system, c.prompt_json, c.options, c.response,
+                  c.response_json, c.chat, c.duration, c.time, table));
   std::map<int64_t, std::string> conversations;  // of the row that began each
   while (rows.executeStep()) {
     std::string content;
     for (int i = 0; i < rows.getColumnCount(); ++i)
       content += rows.getColumn(i).getString() + '\0';
     const std::string digest = sha256(content);
-    const std::string time = base32(
-        static_cast<uint64_t>(milliseconds(parse, rows.getColumn(10).getString())), kTimeDigits);
+    const auto began = milliseconds(parse, rows.getColumn(10).getString());
+    const std::string time = base32(static_cast<uint64_t>(began), kUlidTimeDigits);
     const auto part = [&](size_t from) {
-      return base32(std::stoull(digest.substr(from, 10), nullptr, 16), kRandomDigits / 2);
+      return base32(std::stoull(digest.substr(from, 10), nullptr, 16), kUlidRandomDigits / 2);
     };
     const std::string id = time + part(0) + part(10);
     const int64_t number = rows.getColumn(0).getInt64();

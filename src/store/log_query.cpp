@@ -55,10 +55,10 @@ void add_common(Conditions& conditions, const LogFilter& filter) {
 
 // Nothing but a query narrows the turns down.
 bool only_a_query(const LogFilter& filter) {
-  return given(filter.query) && !given(filter.model) && !given(filter.conversation) && filter.fragments.empty() &&
-         filter.tools.empty() && !filter.any_tool && !given(filter.schema_id) &&
-         !given(filter.id_after) && !given(filter.id_from) && !given(filter.since) &&
-         !given(filter.until) && filter.ids.empty();
+  return given(filter.query) && !given(filter.model) && !given(filter.conversation) &&
+         filter.fragments.empty() && filter.tools.empty() && !filter.any_tool &&
+         !given(filter.schema_id) && !given(filter.id_after) && !given(filter.id_from) &&
+         !given(filter.since) && !given(filter.until) && filter.ids.empty();
 }
 
 std::string limit(const LogFilter& filter) {
@@ -71,8 +71,8 @@ std::string hits(Conditions& conditions, const LogFilter& filter, std::string_vi
   const bool best = !filter.latest && only_a_query(filter);
   const std::string rank =
       filter.latest ? "0.0" : fmt::format("bm25({}, {})", fts, kWeights);
-  return fmt::format("(select rowid as place, {} as score from {} where {} match {}{}) as hit", rank,
-                     fts, fts, conditions.parameter(*filter.query),
+  return fmt::format("(select rowid as place, {} as score from {} where {} match {}{}) as hit",
+                     rank, fts, fts, conditions.parameter(*filter.query),
                      best ? " order by score" + limit(filter) : "");
 }
 
@@ -115,7 +115,8 @@ LogQuery match_count_query(const LogFilter& filter) {
   LogQuery query;
   Conditions conditions(query);
   query.sql = fmt::format(
-      "select count(*) from (select 1 from turn_search_fts where turn_search_fts match {} limit {})",
+      "select count(*) from (select 1 from turn_search_fts where turn_search_fts match {}"
+      " limit {})",
       conditions.parameter(*filter.query), kManyMatches);
   return query;
 }
@@ -150,8 +151,9 @@ LogQuery turns_query(const LogFilter& filter, const LogFacts& facts) {
       " t.response_json, schemas.content, {}, t.parent_message_hash, t.tip_message_hash, {}"
       " from {} left join threads on threads.id = t.thread_id"
       " left join schemas on schemas.id = t.schema_id{}{} order by {}{}",
-      search ? "hit.score" : "0.0", facts.has_records ? "records.state, records.error" : "null, null",
-      from, facts.has_records ? " left join turn_records as records on records.turn_id = t.id" : "",
+      search ? "hit.score" : "0.0",
+      facts.has_records ? "records.state, records.error" : "null, null", from,
+      facts.has_records ? " left join turn_records as records on records.turn_id = t.id" : "",
       conditions.where(), order(filter), limit(filter));
   return query;
 }

@@ -35,8 +35,8 @@ struct LogFacts {
 };
 LogQuery turns_query(const LogFilter& filter, const LogFacts& facts);
 LogQuery responses_query(const LogFilter& filter);
-// Whether the newest matches of the query are wanted and nothing else; then their number decides how
-// they are found. The statement counts them, as far as it matters.
+// Whether the newest matches of the query are wanted and nothing else; then their number decides
+// how they are found. The statement counts them, as far as it matters.
 bool wants_newest_matches(const LogFilter& filter);
 LogQuery match_count_query(const LogFilter& filter);
 inline constexpr int64_t kManyMatches = 2000;

@@ -151,8 +151,9 @@ class TurnBuilder {
       tool.input_schema = column_json(tools_.getColumn(4));
       if (tool.input_schema.is_null()) tool.input_schema = ordered_json::object();
       if (!tools_.getColumn(5).getString().empty()) {
-        tool.instance = LoggedInstance{column_text(tools_.getColumn(5)), column_text(tools_.getColumn(6)),
-                                       column_text(tools_.getColumn(7))};
+        tool.instance =
+            LoggedInstance{column_text(tools_.getColumn(5)), column_text(tools_.getColumn(6)),
+                           column_text(tools_.getColumn(7))};
       }
       turn.tools.push_back(std::move(tool));
     }
@@ -407,7 +408,8 @@ Result<std::vector<LoggedTurn>> collect(Database& ledger, SQLite::Database& sql,
     const LogQuery query = match_count_query(filter);
     SQLite::Statement statement(sql, query.sql);
     query.bind(statement);
-    facts.many_matches = statement.executeStep() && statement.getColumn(0).getInt64() == kManyMatches;
+    facts.many_matches =
+        statement.executeStep() && statement.getColumn(0).getInt64() == kManyMatches;
   }
   TurnBuilder turns(sql);
   ResponseBuilder responses(sql, turns);

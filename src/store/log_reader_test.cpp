@@ -5,13 +5,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 
 #include "store/log_delete.h"
 #include "store/log_import.h"
 #include "store/log_schema.h"
+#include "tests/support/temp_folder.h"
 
 namespace hob::store {
 namespace {
@@ -21,7 +21,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// s (system) <- u1 <- a1 <- u2 <- a2, and a fork: a1 <- u3 <- a3. Turns t1, t2 in thread A, t3 in B.
+// s (system) <- u1 <- a1 <- u2 <- a2, and a fork: a1 <- u3 <- a3. Turns t1, t2 in A, t3 in B.
 constexpr const char* kTwoThreads = R"sql(
 insert into messages values ('s', null, 'system', null), ('u1', 's', 'user', null),
   ('a1', 'u1', 'assistant', null), ('u2', 'a1', 'user', null), ('a2', 'u2', 'assistant', null),
@@ -40,8 +40,8 @@ insert into part_fragments values (4, 7, 0);
 insert into part_attachments values (5, 'img', 0);
 insert into schemas values ('sid', '{"type":"object"}');
 insert into threads values ('A', 'Swans', 'a2', null, '2026'), ('B', 'Geese', 'a3', 'A', '2026');
-insert into turns (id, thread_id, parent_message_hash, tip_message_hash, model, options_json, schema_id,
-    input_tokens, output_tokens, duration_ms, datetime_utc) values
+insert into turns (id, thread_id, parent_message_hash, tip_message_hash, model, options_json,
+    schema_id, input_tokens, output_tokens, duration_ms, datetime_utc) values
   ('t1', 'A', 'u1', 'a1', 'm1', null, null, 5, 2, 10, '2026-08-01T10:00:00.5+00:00'),
   ('t2', 'A', 'u2', 'a2', 'm2', '{"x": 1}', 'sid', 9, 1, 20, '2026-08-02T10:00:00.5+00:00'),
   ('t3', 'B', 'u3', 'a3', 'm1', null, null, 7, 3, 30, '2026-08-03T10:00:00.5+00:00');
@@ -51,15 +51,8 @@ insert into turn_search (turn_id, prompt, response) values ('t1', 'What is a swa
 insert into turn_records (turn_id, state, error) values ('t3', 'failed', 'the model is gone');
 )sql";
 
-class LogReader : public ::testing::Test {
+class LogReader : public test::FolderTest {
  protected:
-  LogReader() {
-    std::string pattern = (fs::temp_directory_path() / "hob-logs-XXXXXX").string();
-    folder_ = ::mkdtemp(pattern.data());
-  }
-  ~LogReader() override { fs::remove_all(folder_); }
-
-  std::string path(const std::string& name) { return (folder_ / name).string(); }
   Database ledger(const std::string& name, const char* rows) {
     auto db = Database::open(path(name), Access::kCreate, log_migrations());
     EXPECT_TRUE(db) << db.error().message;
@@ -87,8 +80,6 @@ class LogReader : public ::testing::Test {
     }
     return out;
   }
-
-  fs::path folder_;
 };
 
 TEST_F(LogReader, PutsTurnsTogetherFromTheirMessages) {
@@ -174,7 +165,9 @@ TEST_F(LogReader, ConversationsAreThoseUsedLastFirst) {
 
 TEST_F(LogReader, SchemasCountTurnsAndResponses) {
   auto db = ledger("a.db", kTwoThreads);
-  execute(db, "insert into responses (id, model, schema_id, datetime_utc) values ('r', 'm', 'sid', '2027')");
+  execute(db,
+          "insert into responses (id, model, schema_id, datetime_utc)"
+          " values ('r', 'm', 'sid', '2027')");
   const auto found = read_schemas(db, {"object", "TYPE"});
   ASSERT_TRUE(found);
   ASSERT_EQ(found->size(), 1u);
@@ -190,8 +183,8 @@ insert into parts values (1, 'c1', 0, 'text', null, null, '{"text_ref": 7}'),
   (2, 'c1', 1, null, null, null, null), (3, 'c1', 2, 'tool_result', null, null, '[[[['),
   (4, 'c2', 0, 'attachment', null, null, '{"attachment": {"id": 5}}'),
   (5, 'c2', 1, 'tool_result', 't', null, '{"name": 3, "output": {"a": 1}, "attachments": "x"}');
-insert into turns (id, thread_id, parent_message_hash, tip_message_hash, model, options_json, duration_ms,
-  response_json) values
+insert into turns (id, thread_id, parent_message_hash, tip_message_hash, model, options_json,
+  duration_ms, response_json) values
   ('t1', 'gone', 'c1', 'missing', null, 'no json', 'soon', '{"$": "0.0.text"}'),
   ('t2', null, null, null, null, null, null, null);
 insert into turn_fragments values ('t1', 99, 0, 'prompt');
@@ -206,8 +199,9 @@ insert into turn_fragments values ('t1', 99, 0, 'prompt');
 }
 
 TEST_F(LogReader, RefusesWhatIsNoLedger) {
-  std::ofstream(path("text.db")) << "This is no database, but long enough to look at. " << std::string(600, 'x');
-  SQLite::Database(path("things.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE).exec("create table things (x)");
+  write("text.db", "This is no database, but long enough to look at. " + std::string(600, 'x'));
+  SQLite::Database(path("things.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE)
+      .exec("create table things (x)");
   for (const char* name : {"text.db", "things.db", "missing.db"}) {
     const auto opened = open_ledger(path(name));
     ASSERT_FALSE(opened) << name;
@@ -244,11 +238,13 @@ TEST_F(LogReader, ImportTwiceAddsNothing) {
 TEST_F(LogReader, ImportsTheOldestTable) {
   {
     SQLite::Database old(path("old.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
-    old.exec("create table log (provider text, system text, prompt text, chat_id text, response text,"
-             " model text, timestamp text)");
-    old.exec("insert into log values ('o', 's', 'First', null, 'One', 'm', '2023-04-01 20:59:24.123'),"
-             " ('o', null, 'Goes on', '1', 'Two', 'm', '2023-04-01 21:00:00'),"
-             " ('o', null, null, null, null, null, null)");
+    old.exec(
+        "create table log (provider text, system text, prompt text, chat_id text, response text,"
+        " model text, timestamp text)");
+    old.exec(
+        "insert into log values ('o', 's', 'First', null, 'One', 'm', '2023-04-01 20:59:24.123'),"
+        " ('o', null, 'Goes on', '1', 'Two', 'm', '2023-04-01 21:00:00'),"
+        " ('o', null, null, null, null, null, null)");
   }
   auto read_in_place = open_ledger(path("old.db"));
   ASSERT_TRUE(read_in_place) << read_in_place.error().message;

@@ -1,7 +1,7 @@
 // Where hob keeps a person's own files, under the names that llm gives them.
 //
-// With HOB_HOME set all of them lie directly in it. Without: databases in os::data_dir(), the rest in
-// os::config_dir(). Nothing is created here.
+// With HOB_HOME set all of them lie directly in it. Without: databases in os::data_dir(), the rest
+// in os::config_dir(). Nothing is created here.
 #pragma once
 
 #include <string>

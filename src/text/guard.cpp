@@ -5,18 +5,11 @@
 
 #include <algorithm>
 
+#include "base/ascii.h"
 #include "text/utf8.h"
 
 namespace hob::text {
 namespace {
-
-std::string ascii_lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return lower;
-}
 
 // Bytes of the first character.
 size_t first_character(std::string_view text) {

@@ -1,4 +1,4 @@
-// The seam to rust/, whose own tests cover the rules; tests/prompts_test.py compares with strip-tags.
+// The seam to rust/, whose tests cover the rules; tests/prompts_test.py compares with strip-tags.
 #include "text/html.h"
 
 #include <gmock/gmock.h>
@@ -16,7 +16,8 @@ TEST(Html, OptionsArriveWhereTheyBelong) {
   EXPECT_EQ(*strip_tags(page, {}), "A  BCD");
   EXPECT_EQ(*strip_tags(page, {.selectors = {"p"}, .first = true}), "C");
   EXPECT_EQ(*strip_tags(page, {.removes = {".c"}, .minify = true}), "A BD");
-  EXPECT_EQ(*strip_tags(page, {.selectors = {"h1"}, .keep_tags = {"hs"}}), "<h1 id=\"t\">A  B</h1>");
+  EXPECT_EQ(*strip_tags(page, {.selectors = {"h1"}, .keep_tags = {"hs"}}),
+            "<h1 id=\"t\">A  B</h1>");
   EXPECT_EQ(*strip_tags(page, {.selectors = {"h1"}, .keep_tags = {"h1"}, .all_attrs = true}),
             "<h1 id=\"t\" title=\"x\">A  B</h1>");
   EXPECT_EQ(*strip_tags("", {}), "");
@@ -38,7 +39,8 @@ TEST(Html, AnyBytesGiveTextOrAnError) {
     std::string broken = whole;
     for (uint32_t k = 0; k < 1 + seed % 8; ++k) {
       const auto draw = random_words(seed, RandomStream::kTest, 0, k);
-      broken[draw[0] % broken.size()] = draw[1] % 2 ? "<>/&\"'"[draw[2] % 6] : static_cast<char>(draw[3]);
+      broken[draw[0] % broken.size()] =
+          draw[1] % 2 ? "<>/&\"'"[draw[2] % 6] : static_cast<char>(draw[3]);
     }
     for (const bool minify : {false, true})
       (void)strip_tags(broken, {.keep_tags = {"b", "tables"}, .minify = minify});

@@ -2,9 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "text/utf8.h"
+#include "text/yaml_scalar.h"
 
 namespace hob::text {
 namespace {
@@ -58,14 +57,6 @@ std::vector<size_t> boundaries(std::string_view text) {
 
 bool is_blank(std::string_view text) { return without_trailing_space(text).empty(); }
 
-std::string float_repr(double value) {
-  if (std::isnan(value)) return "nan";
-  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
-  std::string text = fmt::format("{}", value);
-  if (text.find_first_of(".e") == text.npos) text += ".0";
-  return text;
-}
-
 std::string string_repr(std::string_view text) {
   const bool single = text.find('\'') == text.npos || text.find('"') != text.npos;
   const char quote = single ? '\'' : '"';
@@ -94,7 +85,7 @@ std::string repr(const ordered_json& value) {
     case ordered_json::value_t::string:
       return string_repr(value.get_ref<const std::string&>());
     case ordered_json::value_t::number_float:
-      return float_repr(value.get<double>());
+      return python_float(value.get<double>());
     case ordered_json::value_t::array: {
       std::string out = "[";
       for (const auto& item : value) out += (out.size() > 1 ? ", " : "") + repr(item);

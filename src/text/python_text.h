@@ -1,5 +1,5 @@
-// Texts cut, indented and spelled as Python does it, where llm's output depends on it. Lengths count
-// code points; bytes that are no UTF-8 count one each.
+// Texts cut, indented and spelled as Python does it, where llm's output depends on it. Lengths
+// count code points; bytes that are no UTF-8 count one each.
 #pragma once
 
 #include <cstddef>

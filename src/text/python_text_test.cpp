@@ -28,8 +28,9 @@ TEST(PythonText, LinesAreUnicodes) {
 TEST(PythonText, ValuesAsStrPrintsThem) {
   using nlohmann::ordered_json;
   EXPECT_EQ(python_str("it's"), "it's");
-  EXPECT_EQ(python_str(ordered_json::parse(R"([true, null, 1, 0.5, 2.0, "it's", "a\"'", {"k": []}])")),
-            R"([True, None, 1, 0.5, 2.0, "it's", 'a"\'', {'k': []}])");
+  EXPECT_EQ(
+      python_str(ordered_json::parse(R"([true, null, 1, 0.5, 2.0, "it's", "a\"'", {"k": []}])")),
+      R"([True, None, 1, 0.5, 2.0, "it's", 'a"\'', {'k': []}])");
 }
 
 }  // namespace

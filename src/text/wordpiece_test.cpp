@@ -19,8 +19,8 @@ using testing::HasSubstr;
 constexpr size_t kAll = 10000;
 
 WordPiece small(const WordPieceRules& rules = {}) {
-  return *WordPiece::from_vocabulary("[PAD]\n[UNK]\n[CLS]\n[SEP]\nun\n##aff\n##able\n!\n\xe4\xbd\xa0\n",
-                                     rules, "vocab.txt");
+  return *WordPiece::from_vocabulary(
+      "[PAD]\n[UNK]\n[CLS]\n[SEP]\nun\n##aff\n##able\n!\n\xe4\xbd\xa0\n", rules, "vocab.txt");
 }
 
 TEST(WordPiece, LongestPieceFirst) {

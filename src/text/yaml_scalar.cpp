@@ -1,5 +1,5 @@
-// The resolver as a scanner: each kind of number is a function that eats what it can and succeeds at
-// the end of the text. No regular expressions, whose cost on hostile text is hard to bound.
+// The resolver as a scanner: each kind of number is a function that eats what it can and succeeds
+// at the end of the text. No regular expressions, whose cost on hostile text is hard to bound.
 #include "text/yaml_scalar.h"
 
 #include <algorithm>
@@ -12,7 +12,8 @@
 namespace hob::text {
 namespace {
 
-constexpr std::string_view kTrue[] = {"yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"};
+constexpr std::string_view kTrue[] = {"yes",  "Yes", "YES", "true", "True",
+                                      "TRUE", "on",  "On",  "ON"};
 constexpr std::string_view kFalse[] = {"no",    "No",    "NO",  "false", "False",
                                        "FALSE", "off",   "Off", "OFF"};
 constexpr std::string_view kNull[] = {"", "~", "null", "Null", "NULL"};
@@ -252,8 +253,8 @@ std::string python_float(double value) {
   // The shortest digits that read back as this number; the layout is Python's: an exponent below
   // 1e-4 and from 1e16 on.
   std::array<char, 64> buffer;
-  const auto scientific =
-      std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::scientific);
+  const auto scientific = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value,
+                                        std::chars_format::scientific);
   std::string text(buffer.data(), scientific.ptr);
   const size_t mark = text.find('e');
   int exponent = 0;

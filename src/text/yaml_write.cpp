@@ -1,5 +1,6 @@
-// The layout of PyYAML's emitter (version 6): which style a scalar takes, where lines are folded and
-// how blocks are indented. Differential vectors made by PyYAML itself are in tests/data/yaml.json.
+// The layout of PyYAML's emitter (version 6): which style a scalar takes, where lines are folded
+// and how blocks are indented. Differential vectors made by PyYAML itself are in
+// tests/data/yaml.json.
 //
 // Text beyond ASCII is always double-quoted with escapes, so all other styles see ASCII alone.
 #include <algorithm>
@@ -16,7 +17,8 @@ using nlohmann::ordered_json;
 
 constexpr int kDeepest = 200;
 constexpr size_t kLongestSimpleKey = 127;
-constexpr size_t kTagLength = 5;  // "!!str" counts towards a key's length although it is not written
+// "!!str" counts towards a key's length although it is not written.
+constexpr size_t kTagLength = 5;
 
 bool is_blank(char c) {
   return c == '\0' || c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -127,7 +129,8 @@ std::string yaml_float(double value) {
 class Writer {
  public:
   explicit Writer(const YamlStyle& style)
-      : style_(style), width_(style.width > 0 ? style.width : std::numeric_limits<int>::max() / 2) {}
+      : style_(style),
+        width_(style.width > 0 ? style.width : std::numeric_limits<int>::max() / 2) {}
 
   Result<> node(const ordered_json& value, int depth, bool in_mapping) {
     if (depth > kDeepest) {

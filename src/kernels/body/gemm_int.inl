@@ -260,8 +260,8 @@ inline void add_blocks(const GemmArgs& a, const Unpacked<Fmt, Groups>& w, size_t
   }
 }
 
-// How many tokens' sums, of one group of rows, stay close to registers. Where sub-blocks are short their
-// sums are as many again.
+// How many tokens' sums, of one group of rows, stay close to registers. Where sub-blocks are short
+// their sums are as many again.
 template <class Fmt>
 constexpr int sum_tile() {
   return kSumsInShorts && Fmt::kSub == 16 ? kSumTile / 2 : kSumTile;

@@ -225,8 +225,8 @@ inline Ints products_in_shorts(Ints w, const int8_t* x) {
   const __m256i xs = _mm256_set1_epi32(four);
   return {_mm256_maddubs_epi16(w.lo, xs), _mm256_maddubs_epi16(w.hi, xs)};
 }
-// Sums in the order they are written: g++ otherwise makes a chain of them a tree, whose leaves do not
-// fit 16 registers (-40 % in a prompt's products).
+// Sums in the order they are written: g++ otherwise makes a chain of them a tree, whose leaves do
+// not fit 16 registers (-40 % in a prompt's products).
 inline Ints add_shorts(Ints a, Ints b) {
   Ints sum{_mm256_add_epi16(a.lo, b.lo), _mm256_add_epi16(a.hi, b.hi)};
   asm("" : "+x"(sum.lo), "+x"(sum.hi));

@@ -152,8 +152,8 @@ inline void load_rows(const uint8_t* p, size_t stride, Ints out[4]) {
   out[2].v = _mm512_unpacklo_epi64(high01, high23);
   out[3].v = _mm512_unpackhi_epi64(high01, high23);
 }
-// Lane r is the dword at p + r * stride. Not a gather: that is microcode on Zen and takes three times
-// as long.
+// Lane r is the dword at p + r * stride. Not a gather: that is microcode on Zen and takes three
+// times as long.
 inline Ints gather_dwords(const uint8_t* p, size_t stride) {
   const auto dword = [&](size_t row) {
     int32_t value;
