@@ -261,8 +261,9 @@ class RobustTest(LedgerTest):
     def test_a_reader_that_leaves_ends_it_quietly(self):
         prompt = self.work / "prompt"
         prompt.write_text(json.dumps({"raw": "line\n" * 50_000}))
-        process = subprocess.Popen([HOB], env=self.env, cwd=self.work, stdin=prompt.open(),
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with prompt.open() as stdin:
+            process = subprocess.Popen([HOB], env=self.env, cwd=self.work, stdin=stdin,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         process.stdout.readline()
         process.stdout.close()
         self.assertEqual(process.stderr.read(), b"")
