@@ -236,6 +236,17 @@ class EmbedTest(unittest.TestCase):
         self.assertEqual((status, out), (1, b"Embedding\n"))
         self.assertIn("Error: standard input: row 251 has 3 columns", err)
 
+    def test_a_broken_file_is_refused_whole(self):
+        for name, content, said in (
+            ("rows.json", '[{"id": 1', "rows.json: is not JSON"),
+            ("rows.nl", '{"id": 1, "a": "x"}\n{"id"', "rows.nl: line 2 is not JSON"),
+            ("rows.csv", "id,x\n1,a\n2,b,c\n", "rows.csv: row 2 has 3 columns"),
+        ):
+            (self.folder / name).write_text(content)
+            self.fails(1, said, "embed-multi", "m", name, "-m", "toy", "--batch-size", "1")
+            self.assertEqual(self.rows(), [])
+        self.fails(1, "is not JSON", "embed-multi", "m", "-", "-m", "toy", stdin='[{"id": 1}, {')
+
     # --- similar and collections ---
 
     def phrases(self):
