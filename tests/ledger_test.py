@@ -153,8 +153,23 @@ class RecordTest(LedgerTest):
         self.assertEqual(self.hob("-R", "-o", "thinking", "1", "-n", "x").err, "")
 
     def test_what_hob_cannot_do_is_refused_by_name(self):
-        for flag in (["-T", "x"], ["--functions", "x"], ["--key", "x"], ["--async"], ["--td"]):
+        for flag in (["-T", "x"], ["--functions", "x"], ["--td"]):
             self.assertIn("Error: --", self.hob("hi", *flag, status=1).err)
+
+    def test_a_key_is_taken_and_kept_nowhere(self):
+        plain = self.hob("-n", "hi").out
+        said = [self.hob("hi", "--async", "--key", "sk-secret", "-u"),
+                self.hob("chat", "--key", "sk-secret", stdin=b"hi\nquit\n"),
+                self.hob("hi", "--key", "sk-secret", "--save", "t"),
+                self.hob("hi", "--key", "sk-secret", "-o", "nope", "1", status=1),
+                self.hob("hi", "--key", "sk-secret", "--nope", status=2),
+                self.hob("hi", "--key=sk-secret", "too many", status=2)]
+        self.assertEqual(said[0].out, plain)
+        for done in said:
+            self.assertNotIn("sk-secret", done.out + done.err)
+        kept = [path for path in self.home.rglob("*") if path.is_file()]
+        self.assertIn(self.home / "logs.db", kept)
+        self.assertEqual([p for p in kept if b"sk-secret" in p.read_bytes()], [])
 
     def test_dry_run_sends_and_records_nothing(self):
         self.assertIn("input: 2 tokens", self.hob("--dry-run", "two words").out)

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/accepted_flags.h"
 #include "cli/chat_input.h"
 #include "cli/command.h"
 #include "cli/conversation.h"
@@ -315,6 +316,7 @@ Action define_chat(CLI::App& app, Io& io) {
   app.add_flag("-R,--hide-reasoning", flags->hide_reasoning, "Do not show the model's reasoning");
   app.add_flag("--plain", flags->plain, "Show replies as they are, without rendering Markdown");
   app.add_flag("-u,--usage", flags->usage, "Show token counts after each reply");
+  accept_key(app);
   flags->not_yet.declare(app);
   return [flags, &io] { return converse(io, *flags); };
 }

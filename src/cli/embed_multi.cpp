@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+#include "cli/accepted_flags.h"
 #include "cli/command.h"
 #include "cli/embed_flags.h"
 #include "embed/rows.h"
@@ -233,6 +234,7 @@ Action define_embed_multi(CLI::App& app, Io& io) {
   app.add_option("--prefix", flags->prefix, "Put this before every id")->option_text("TEXT");
   app.add_option("-m,--model", flags->model, "Embedding model of a new collection")
       ->option_text("MODEL");
+  accept_key(app);
   app.add_option("--prepend", flags->prepend, "Put this before every content")
       ->option_text("TEXT");
   app.add_flag("--store", flags->store, "Keep the content itself as well");

@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/accepted_flags.h"
 #include "cli/attachments.h"
 #include "cli/catalog.h"
 #include "cli/command.h"
@@ -418,6 +419,8 @@ Action define_prompt(CLI::App& app, Io& io) {
                  "With every token its log-probability and the N likeliest; implies --json")
       ->option_text("N")
       ->transform(whole_number(0, 1000));
+  accept_key(app);
+  accept_async(app);
   flags->not_yet.declare(app);
   return [flags, &io] { return answer(io, *flags); };
 }
