@@ -295,7 +295,9 @@ class EmbedTest(unittest.TestCase):
     def test_embed_models(self):
         name = "sentence-transformers/all-MiniLM-L6-v2"
         self.assertIn(f"Bert: {name} (aliases: all-MiniLM-L6-v2", self.out("embed-models"))
-        self.assertNotIn("toy", self.out("embed-models"))
+        for query in ([], ["-q", "t"]):
+            self.assertNotIn("toy", self.out("embed-models", *query))
+        self.assertEqual(self.out("embed-models", "-q", "Toy"), "Toy: toy\n")
         self.assertEqual(self.out("embed-models", "-q", "mini", "-q", "nothing"), "\n")
         self.assertEqual(self.out("embed-models", "default"), name + "\n")
         self.assertEqual(self.out("embed-models", "default", "toy"), "")
