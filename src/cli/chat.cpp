@@ -154,6 +154,13 @@ class ChatSession {
     system_ = text;
   }
 
+  // What is wrong with one line: a person goes on after it; of a script, nobody knows what its next
+  // lines take for granted, and it ends.
+  Result<> complain(const Error& error) {
+    if (!io_.in_terminal) return tl::unexpected<Error>(error);
+    return print_error(io_, error.message), Result<>();
+  }
+
   Result<> act(const ChatTurn& turn) {
     switch (turn.action) {
       case ChatAction::kMessage:
@@ -167,8 +174,7 @@ class ChatSession {
         set_system(turn.text);
         return io_.note("(a new conversation)\n"), Result<>();
       case ChatAction::kModel:
-        change_model(turn.text);
-        return {};
+        return change_model(turn.text);
       case ChatAction::kHelp:
         io_.note(chat_help());
         return {};
@@ -183,22 +189,23 @@ class ChatSession {
     return {};
   }
 
-  void change_model(const std::string& name) {
+  Result<> change_model(const std::string& name) {
     if (!name.empty()) {
       auto loaded = open_chosen({.named = name}, flags_.engine.options());
-      if (!loaded) return print_error(io_, loaded.error().message);
+      if (!loaded) return complain(loaded.error());
       auto options = options_of(**loaded);
-      if (!options) return print_error(io_, options.error().message);
+      if (!options) return complain(options.error());
       model_ = std::move(*loaded);
       options_ = std::move(*options);
       flags_.engine.model = name;
     }
     io_.note(fmt::format("(the model is {})\n", safe_line(model_->info().id)));
+    return {};
   }
 
   Result<> edit() {
     auto text = edited_text();
-    if (!text) return print_error(io_, text.error().message), Result<>();
+    if (!text) return complain(text.error());
     if (!*text) return io_.note("Editor closed without saving.\n"), Result<>();
     return act(input_.edited(**text));
   }
@@ -243,7 +250,7 @@ class ChatSession {
   Result<> say(const ChatTurn& turn) {
     std::vector<prompts::Fragment> fragments;
     const auto texts = texts_of(turn, fragments);
-    if (!texts) return print_error(io_, texts.error().message), Result<>();
+    if (!texts) return complain(texts.error());
     ReplyPrinter printer(io_, {.stream = !flags_.no_stream,
                                .markdown = !flags_.plain,
                                .hide_reasoning = flags_.hide_reasoning});
@@ -254,8 +261,7 @@ class ChatSession {
         [&](chat::Stream stream, std::string_view part) { printer.show(stream, part); });
     if (!result) {
       printer.broken_off();
-      print_error(io_, result.error().message);
-      return {};
+      return complain(result.error());
     }
     system_sent_ = true;
     fragments_.clear();
