@@ -97,6 +97,15 @@ TEST(Attachments, AreCheckedByType) {
   EXPECT_TRUE(check_attachments(echo_model()->info(), message));
 }
 
+TEST(Constraints, AreRefusedByAModelThatObeysNone) {
+  const auto schema = ConstraintText{engine::ConstraintKind::kJsonSchema, "--schema", "{}"};
+  const auto refused = check_constraint(echo_model()->info(), schema);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "--schema: the model echo obeys nothing");
+  EXPECT_TRUE(check_constraint(echo_model()->info(), std::nullopt));
+  EXPECT_TRUE(check_constraint(tiny()->info(), schema));
+}
+
 TEST(RunTurn, RecordsOrWritesNothing) {
   auto ledger = fresh();
   auto model = echo_model();

@@ -356,6 +356,8 @@ Result<> answer(Io& io, PromptFlags flags) {
   HOB_TRY(const auto saved, prompts::ModelOptions::standard().of(model->info().id));
   add_options(parts.options, saved);
   HOB_TRY(auto request, request_of(flags, parts, *model));
+  // What the model cannot take was never asked of it, and is no turn.
+  HOB_TRY_VOID(chat::check_constraint(model->info(), parts.constraint));
   if (!request.model.messages.empty())
     HOB_TRY_VOID(chat::check_attachments(model->info(), request.model.messages.back()));
   if (flags.budget) HOB_TRY_VOID(check_budget(*model, request, *flags.budget));
