@@ -80,35 +80,62 @@ void add_energy(store::TurnRecord& record, const os::EnergyUse& use) {
   record.energy_json = accounts::energy_json(use, settings->watts_per_core);
 }
 
-// A recorded turn, or why there is none.
+// A recorded turn, or why there is none. Model and request must outlive it.
 class Recording {
  public:
   Recording(store::Ledger* ledger, const Model& model, const TurnRequest& request)
-      : ledger_(ledger) {
+      : ledger_(ledger), model_(model), request_(request) {
     if (!ledger_) return;
-    auto begun = ledger_->begin(start_of(model, request));
-    begun ? void(turn_ = *std::move(begun)) : void(error_ = std::move(begun.error()));
+    thread_id_ = request.thread_id.empty() ? ledger_->new_id() : request.thread_id;
+    turn_id_ = ledger_->new_id();
+    datetime_ = store::utc_now();
+    const store::BusyTimeout brief(ledger_->database(), kMostDelayMs);
+    recorded_ = begin();
   }
 
   void finish(store::TurnEnd end) {
-    if (!turn_) return;
-    if (!end.record.model_file.empty() && !ledger_->database().in_memory())
-      end.record.model_hash = model_hash(end.record.model_file, ledger_->database()).value_or("");
-    auto tip = ledger_->finish(*turn_, end);
-    tip ? void(tip_ = *std::move(tip)) : void(error_ = std::move(tip.error()));
+    if (!ledger_) return;
+    if (!turn_) recorded_ = begin();  // what was in the way may be gone
+    if (turn_) recorded_ = write_end(end);
+    if (!recorded_) unrecorded_ = UnrecordedTurn{start(), std::move(end)};
   }
 
-  void describe(TurnResult& result) const {
+  void describe(TurnResult& result) {
     if (turn_) result.turn_id = turn_->turn_id, result.thread_id = turn_->thread_id;
-    result.tip = tip_;
-    if (error_) result.recorded = tl::unexpected<Error>(*error_);
+    result.tip = std::move(tip_);
+    result.recorded = std::move(recorded_);
+    result.unrecorded = std::move(unrecorded_);
   }
 
  private:
+  store::TurnStart start() const {
+    store::TurnStart start = start_of(model_, request_);
+    start.thread_id = thread_id_;
+    start.turn_id = turn_id_;
+    start.datetime = datetime_;
+    return start;
+  }
+
+  Result<> begin() {
+    HOB_TRY(turn_, ledger_->begin(start()));
+    return {};
+  }
+
+  Result<> write_end(store::TurnEnd& end) {
+    if (!end.record.model_file.empty() && !ledger_->database().in_memory())
+      end.record.model_hash = model_hash(end.record.model_file, ledger_->database()).value_or("");
+    HOB_TRY(tip_, ledger_->finish(*turn_, end));
+    return {};
+  }
+
   store::Ledger* ledger_;
-  std::optional<store::StartedTurn> turn_;
+  const Model& model_;
+  const TurnRequest& request_;
+  std::string thread_id_, turn_id_, datetime_;
+  std::optional<store::StartedTurn> turn_;  // in the ledger
   std::string tip_;
-  std::optional<Error> error_;
+  Result<> recorded_;
+  std::optional<UnrecordedTurn> unrecorded_;
 };
 
 }  // namespace
@@ -123,7 +150,7 @@ std::vector<store::Message> reply_messages(const std::string& text, const std::s
 }
 
 Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnRequest& request,
-                            const OnText& on_text) {
+                            const OnText& on_text, const OnReply& on_reply) {
   Recording recording(ledger, model, request);
   Said said;
   const auto listen = [&](Stream stream, std::string_view text) {
@@ -139,6 +166,7 @@ Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnReque
   end.record = with_origin(reply ? reply->record : store::TurnRecord(), model, request);
   if (reply) end.record.finish = reply->finish;
   add_energy(end.record, energy.stop());
+  if (reply && on_reply) on_reply(*reply);
   recording.finish(std::move(end));
   if (!reply) return tl::unexpected<Error>(std::move(reply.error()));
   TurnResult result{.reply = *std::move(reply), .duration_ms = duration};

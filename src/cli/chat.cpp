@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "cli/accepted_flags.h"
 #include "cli/chat_input.h"
@@ -127,7 +128,8 @@ class ChatSession {
   Result<> recorded() const {
     const auto recorded = conversation_.recorded();
     if (recorded) return {};
-    return fail(ErrorKind::kIo, "turns of this chat are not in the ledger: {}",
+    return fail(ErrorKind::kIo,
+                "turns of this chat are not in the ledger: {} (-n chats without recording)",
                 recorded.error().message);
   }
 
@@ -258,23 +260,26 @@ class ChatSession {
     const os::EchoGuard quiet(fileno(io_.in));
     const auto result = conversation_.ask(
         *model_, request_of(*texts, std::move(fragments)),
-        [&](chat::Stream stream, std::string_view part) { printer.show(stream, part); });
+        [&](chat::Stream stream, std::string_view part) { printer.show(stream, part); },
+        [&](const chat::ModelReply& reply) { printer.end(reply.text); });
     if (!result) {
       printer.broken_off();
       return complain(result.error());
     }
     system_sent_ = true;
     fragments_.clear();
-    printer.end(result->reply.text);
     note_end(result->reply);
+    if (!result->recorded && io_.in_terminal && !std::exchange(told_, true))
+      note(fmt::format("this turn is not in the ledger: {}", safe_line(result->recorded.error().message)));
     return {};
   }
 
-  void note_end(const chat::ModelReply& reply) {
+  void note(std::string_view text) {
     const Style style = Style::when(io_.err_colour);
-    const auto note = [&](std::string_view text) {
-      io_.note(fmt::format("{}({}){}\n", style.dim, text, style.reset));
-    };
+    io_.note(fmt::format("{}({}){}\n", style.dim, text, style.reset));
+  }
+
+  void note_end(const chat::ModelReply& reply) {
     if (os::InterruptGuard::take() && io_.write_errno == 0) note("stopped");
     if (reply.finish == "context_full") note("the context is full; !reset starts anew");
     if (reply.finish == "length") note("cut at the length that --tokens asks for");
@@ -298,6 +303,7 @@ class ChatSession {
   std::vector<prompts::Fragment> fragments_, system_fragments_;
   std::string system_;
   bool system_sent_ = false;
+  bool told_ = false;  // that turns are not recorded
   std::unique_ptr<chat::Model> model_;
   nlohmann::ordered_json options_;
   ChatInput input_;

@@ -314,7 +314,8 @@ Result<> after(Io& io, const PromptFlags& flags, const Assembled& parts,
   if (flags.usage) note_usage(io, reply);
   const auto recorded = conversation.recorded();
   if (!recorded)
-    return fail(ErrorKind::kIo, "this turn is not in the ledger: {}", recorded.error().message);
+    return fail(ErrorKind::kIo, "this turn is not in the ledger: {} (-n answers without recording)",
+                recorded.error().message);
   if (reply.stopped) return fail(ErrorKind::kCancelled, "stopped");
   if (reply.finish == "context_full" && model.local()) {
     io.note(fmt::format("The reply stops here: the context of {} tokens is full (see --context).\n",
@@ -369,14 +370,15 @@ Result<> answer(Io& io, PromptFlags flags) {
                             .hide_reasoning = flags.hide_reasoning});
   auto result = conversation.ask(
       *model, std::move(request),
-      [&](chat::Stream stream, std::string_view text) { printer.show(stream, text); });
+      [&](chat::Stream stream, std::string_view text) { printer.show(stream, text); },
+      [&](const chat::ModelReply& reply) {
+        if (!flags.wants_json()) printer.end(shown_text(flags, reply.text));
+      });
   if (!result) {
     printer.broken_off();
     return tl::unexpected<Error>(std::move(result.error()));
   }
-  if (!flags.wants_json()) {
-    printer.end(shown_text(flags, result->reply.text));
-  } else if (conversation.ledger() && !result->turn_id.empty()) {
+  if (flags.wants_json() && conversation.ledger() && !result->turn_id.empty()) {
     HOB_TRY(const std::string json, prompt_json(*conversation.ledger(), *model, *result,
                                                 flags.logprobs.has_value()));
     io.write(json + "\n");
