@@ -25,7 +25,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 HOB = os.environ.get("HOB_BINARY")
 MODEL = os.environ.get("HOB_TEST_MODEL")
 KILLS = 200
-WRITERS = int(os.environ.get("HOB_TEST_WRITERS", "60"))
+WRITERS = 500
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 
 
@@ -228,9 +228,12 @@ class RobustTest(LedgerTest):
                                       stderr=subprocess.PIPE) for i in range(WRITERS)]
         for process in processes:
             _, err = process.communicate(timeout=300)
-            self.assertEqual(process.returncode, 0, err)
+            self.assertEqual((process.returncode, err), (0, b""))
+        self.assertEqual(self.rows("pragma integrity_check"), [("ok",)])
         self.assertEqual(self.rows("select count(*) from turn_records where state = 'done'"),
                          [(WRITERS,)])
+        self.assertEqual(sorted(self.rows("select prompt from turn_search")),
+                         sorted((f"writer {i}",) for i in range(WRITERS)))
 
     def test_a_locked_ledger_is_waited_for(self):
         self.hob("hello")
