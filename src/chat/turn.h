@@ -55,8 +55,8 @@ inline constexpr int kMostDelayMs = 2'000;
 // Sees the whole reply before its end is recorded, so that no ledger keeps it from a reader.
 using OnReply = std::function<void(const ModelReply&)>;
 
-// Asks the model; `ledger` null: nothing is written. An error is the model's; what it said before is
-// in the ledger as a failed turn.
+// Asks the model; `ledger` null: nothing is written. An error is the model's; what it said before
+// is in the ledger as a failed turn.
 Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnRequest& request,
                             const OnText& on_text, const OnReply& on_reply = nullptr);
 

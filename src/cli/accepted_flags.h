@@ -1,4 +1,5 @@
-// Flags of llm that change nothing here: taken, so that command lines written for llm run as they are.
+// Flags of llm that change nothing here: taken, so that command lines written for llm run as they
+// are.
 #pragma once
 
 #include <CLI/CLI.hpp>

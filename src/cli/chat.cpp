@@ -269,14 +269,19 @@ class ChatSession {
     system_sent_ = true;
     fragments_.clear();
     note_end(result->reply);
-    if (!result->recorded && io_.in_terminal && !std::exchange(told_, true))
-      note(fmt::format("this turn is not in the ledger: {}", safe_line(result->recorded.error().message)));
+    note_unrecorded(result->recorded);
     return {};
   }
 
   void note(std::string_view text) {
     const Style style = Style::when(io_.err_colour);
     io_.note(fmt::format("{}({}){}\n", style.dim, text, style.reset));
+  }
+
+  // Once, to a person; leaving ends with the error in any case.
+  void note_unrecorded(const Result<>& recorded) {
+    if (recorded || !io_.in_terminal || std::exchange(told_, true)) return;
+    note(fmt::format("this turn is not in the ledger: {}", safe_line(recorded.error().message)));
   }
 
   void note_end(const chat::ModelReply& reply) {

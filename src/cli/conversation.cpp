@@ -99,7 +99,8 @@ Result<chat::TurnResult> Conversation::ask(chat::Model& model, chat::TurnRequest
   return result;
 }
 
-// As the ledger would have had it, but for the turns before: `messages` are all of the conversation.
+// As the ledger would have had it, but for the turns before: `messages` are all of the
+// conversation.
 Result<> Conversation::keep_in_memory(chat::TurnResult& result,
                                       const std::vector<store::Message>& messages) {
   HOB_TRY(auto memory, store::Ledger::memory());

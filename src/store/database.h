@@ -102,7 +102,8 @@ class Database {
 // While one lives, the database waits no longer than that for other processes.
 class BusyTimeout {
  public:
-  BusyTimeout(Database& database, int ms) : database_(database), before_(database.set_busy_timeout(ms)) {}
+  BusyTimeout(Database& database, int ms)
+      : database_(database), before_(database.set_busy_timeout(ms)) {}
   ~BusyTimeout() { database_.set_busy_timeout(before_); }
   BusyTimeout(const BusyTimeout&) = delete;
   BusyTimeout& operator=(const BusyTimeout&) = delete;
