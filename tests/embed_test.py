@@ -236,6 +236,17 @@ class EmbedTest(unittest.TestCase):
         self.assertEqual((status, out), (1, b"Embedding\n"))
         self.assertIn("Error: standard input: row 251 has 3 columns", err)
 
+    def test_a_broken_file_is_refused_whole(self):
+        for name, content, said in (
+            ("rows.json", '[{"id": 1', "rows.json: is not JSON"),
+            ("rows.nl", '{"id": 1, "a": "x"}\n{"id"', "rows.nl: line 2 is not JSON"),
+            ("rows.csv", "id,x\n1,a\n2,b,c\n", "rows.csv: row 2 has 3 columns"),
+        ):
+            (self.folder / name).write_text(content)
+            self.fails(1, said, "embed-multi", "m", name, "-m", "toy", "--batch-size", "1")
+            self.assertEqual(self.rows(), [])
+        self.fails(1, "is not JSON", "embed-multi", "m", "-", "-m", "toy", stdin='[{"id": 1}, {')
+
     # --- similar and collections ---
 
     def phrases(self):
@@ -284,7 +295,9 @@ class EmbedTest(unittest.TestCase):
     def test_embed_models(self):
         name = "sentence-transformers/all-MiniLM-L6-v2"
         self.assertIn(f"Bert: {name} (aliases: all-MiniLM-L6-v2", self.out("embed-models"))
-        self.assertNotIn("toy", self.out("embed-models"))
+        for query in ([], ["-q", "t"]):
+            self.assertNotIn("toy", self.out("embed-models", *query))
+        self.assertEqual(self.out("embed-models", "-q", "Toy"), "Toy: toy\n")
         self.assertEqual(self.out("embed-models", "-q", "mini", "-q", "nothing"), "\n")
         self.assertEqual(self.out("embed-models", "default"), name + "\n")
         self.assertEqual(self.out("embed-models", "default", "toy"), "")

@@ -25,7 +25,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 HOB = os.environ.get("HOB_BINARY")
 MODEL = os.environ.get("HOB_TEST_MODEL")
 KILLS = 200
-WRITERS = int(os.environ.get("HOB_TEST_WRITERS", "60"))
+WRITERS = 500
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(16)
 
 
@@ -153,8 +153,23 @@ class RecordTest(LedgerTest):
         self.assertEqual(self.hob("-R", "-o", "thinking", "1", "-n", "x").err, "")
 
     def test_what_hob_cannot_do_is_refused_by_name(self):
-        for flag in (["-T", "x"], ["--functions", "x"], ["--key", "x"], ["--async"], ["--td"]):
+        for flag in (["-T", "x"], ["--functions", "x"], ["--td"]):
             self.assertIn("Error: --", self.hob("hi", *flag, status=1).err)
+
+    def test_a_key_is_taken_and_kept_nowhere(self):
+        plain = self.hob("-n", "hi").out
+        said = [self.hob("hi", "--async", "--key", "sk-secret", "-u"),
+                self.hob("chat", "--key", "sk-secret", stdin=b"hi\nquit\n"),
+                self.hob("hi", "--key", "sk-secret", "--save", "t"),
+                self.hob("hi", "--key", "sk-secret", "-o", "nope", "1", status=1),
+                self.hob("hi", "--key", "sk-secret", "--nope", status=2),
+                self.hob("hi", "--key=sk-secret", "too many", status=2)]
+        self.assertEqual(said[0].out, plain)
+        for done in said:
+            self.assertNotIn("sk-secret", done.out + done.err)
+        kept = [path for path in self.home.rglob("*") if path.is_file()]
+        self.assertIn(self.home / "logs.db", kept)
+        self.assertEqual([p for p in kept if b"sk-secret" in p.read_bytes()], [])
 
     def test_dry_run_sends_and_records_nothing(self):
         self.assertIn("input: 2 tokens", self.hob("--dry-run", "two words").out)
@@ -213,9 +228,12 @@ class RobustTest(LedgerTest):
                                       stderr=subprocess.PIPE) for i in range(WRITERS)]
         for process in processes:
             _, err = process.communicate(timeout=300)
-            self.assertEqual(process.returncode, 0, err)
+            self.assertEqual((process.returncode, err), (0, b""))
+        self.assertEqual(self.rows("pragma integrity_check"), [("ok",)])
         self.assertEqual(self.rows("select count(*) from turn_records where state = 'done'"),
                          [(WRITERS,)])
+        self.assertEqual(sorted(self.rows("select prompt from turn_search")),
+                         sorted((f"writer {i}",) for i in range(WRITERS)))
 
     def test_a_locked_ledger_is_waited_for(self):
         self.hob("hello")
@@ -261,8 +279,9 @@ class RobustTest(LedgerTest):
     def test_a_reader_that_leaves_ends_it_quietly(self):
         prompt = self.work / "prompt"
         prompt.write_text(json.dumps({"raw": "line\n" * 50_000}))
-        process = subprocess.Popen([HOB], env=self.env, cwd=self.work, stdin=prompt.open(),
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        with prompt.open() as stdin:
+            process = subprocess.Popen([HOB], env=self.env, cwd=self.work, stdin=stdin,
+                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         process.stdout.readline()
         process.stdout.close()
         self.assertEqual(process.stderr.read(), b"")

@@ -92,9 +92,7 @@ class EchoModel : public Model {
   }
 
   Result<ModelReply> reply(const ModelRequest& request, const OnText& on_text) override {
-    if (request.constraint)
-      return fail(ErrorKind::kUnsupported, "{}: the model echo obeys nothing",
-                  request.constraint->source);
+    HOB_TRY_VOID(check_constraint(info_, request.constraint));
     ModelReply reply;
     reply.text = answer(request);
     reply.input_tokens = input_words(request);

@@ -300,4 +300,10 @@ Result<> check_attachments(const ModelInfo& model, const store::Message& message
   return {};
 }
 
+Result<> check_constraint(const ModelInfo& model, const std::optional<ConstraintText>& constraint) {
+  if (!constraint || model.constrains) return {};
+  return fail(ErrorKind::kUnsupported, "{}: the model {} obeys nothing", constraint->source,
+              model.id);
+}
+
 }  // namespace hob::chat

@@ -116,5 +116,7 @@ Result<std::unique_ptr<Model>> open_model(const std::string& id,
 
 // An error that names the accepted types where the model takes no attachment of `message`'s.
 Result<> check_attachments(const ModelInfo& model, const store::Message& message);
+// An error that names the constraint where the model cannot be made to obey one.
+Result<> check_constraint(const ModelInfo& model, const std::optional<ConstraintText>& constraint);
 
 }  // namespace hob::chat

@@ -14,6 +14,7 @@ namespace hob::chat {
 namespace {
 
 constexpr size_t kSha256Digits = 64;
+constexpr int kMostWaitMs = 500;  // for a ledger that is locked: hashing again costs no more
 
 // What tells one state of a file from another.
 struct FileState {
@@ -42,6 +43,19 @@ Result<std::optional<std::string>> remembered(const FileState& state, store::Dat
   });
 }
 
+void remember(const FileState& state, const std::string& hash, store::Database& database) {
+  const store::BusyTimeout brief(database, kMostWaitMs);
+  static_cast<void>(database.write([&](SQLite::Database& sql) -> Result<> {
+    SQLite::Statement row(sql, "insert or replace into model_files values (?, ?, ?, ?)");
+    row.bind(1, state.path);
+    row.bind(2, state.size);
+    row.bind(3, state.modified_ns);
+    row.bind(4, hash);
+    row.exec();
+    return {};
+  }));
+}
+
 }  // namespace
 
 Result<std::string> file_sha256(const std::string& path) {
@@ -56,15 +70,7 @@ Result<std::string> model_hash(const std::string& path, store::Database& databas
   HOB_TRY(const auto known, remembered(state, database));
   if (known) return *known;
   HOB_TRY(std::string hash, file_sha256(path));
-  HOB_TRY_VOID(database.write([&](SQLite::Database& sql) -> Result<> {
-    SQLite::Statement row(sql, "insert or replace into model_files values (?, ?, ?, ?)");
-    row.bind(1, state.path);
-    row.bind(2, state.size);
-    row.bind(3, state.modified_ns);
-    row.bind(4, hash);
-    row.exec();
-    return {};
-  }));
+  remember(state, hash, database);
   return hash;
 }
 

@@ -8,7 +8,8 @@
 
 namespace hob::chat {
 
-// The database remembers it by path, size and time of the last change.
+// The database remembers it by path, size and time of the last change; where it cannot be written,
+// the file is summed up again next time.
 Result<std::string> model_hash(const std::string& path, store::Database& database);
 // Read and summed up now.
 Result<std::string> file_sha256(const std::string& path);

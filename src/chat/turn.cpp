@@ -77,10 +77,13 @@ store::TurnEnd failed(const Said& said, const Error& error, int64_t duration_ms)
 class Recording {
  public:
   Recording(store::Ledger* ledger, const Model& model, const TurnRequest& request)
-      : ledger_(ledger) {
+      : ledger_(ledger), model_(model), request_(request) {
     if (!ledger_) return;
-    auto begun = ledger_->begin(start_of(model, request));
-    begun ? void(turn_ = *std::move(begun)) : void(error_ = std::move(begun.error()));
+    thread_id_ = request.thread_id.empty() ? ledger_->new_id() : request.thread_id;
+    turn_id_ = ledger_->new_id();
+    datetime_ = store::utc_now();
+    const store::BusyTimeout brief(ledger_->database(), kMostDelayMs);
+    recorded_ = begin();
   }
 
   // `use` lacks what the end says: who answered, and tokens.
@@ -96,17 +99,42 @@ class Recording {
     tip ? void(tip_ = *std::move(tip)) : void(error_ = std::move(tip.error()));
   }
 
-  void describe(TurnResult& result) const {
+  void describe(TurnResult& result) {
     if (turn_) result.turn_id = turn_->turn_id, result.thread_id = turn_->thread_id;
-    result.tip = tip_;
-    if (error_) result.recorded = tl::unexpected<Error>(*error_);
+    result.tip = std::move(tip_);
+    result.recorded = std::move(recorded_);
+    result.unrecorded = std::move(unrecorded_);
   }
 
  private:
+  store::TurnStart start() const {
+    store::TurnStart start = start_of(model_, request_);
+    start.thread_id = thread_id_;
+    start.turn_id = turn_id_;
+    start.datetime = datetime_;
+    return start;
+  }
+
+  Result<> begin() {
+    HOB_TRY(turn_, ledger_->begin(start()));
+    return {};
+  }
+
+  Result<> write_end(store::TurnEnd& end) {
+    if (!end.record.model_file.empty() && !ledger_->database().in_memory())
+      end.record.model_hash = model_hash(end.record.model_file, ledger_->database()).value_or("");
+    HOB_TRY(tip_, ledger_->finish(*turn_, end));
+    return {};
+  }
+
   store::Ledger* ledger_;
-  std::optional<store::StartedTurn> turn_;
+  const Model& model_;
+  const TurnRequest& request_;
+  std::string thread_id_, turn_id_, datetime_;
+  std::optional<store::StartedTurn> turn_;  // in the ledger
   std::string tip_;
-  std::optional<Error> error_;
+  Result<> recorded_;
+  std::optional<UnrecordedTurn> unrecorded_;
 };
 
 // A turn between its two entries in the ledger.

@@ -51,6 +51,62 @@ class BrokenModel : public Model {
   ModelInfo info_;
 };
 
+// Another program that holds the ledger while it lives.
+class Lock {
+ public:
+  explicit Lock(const std::string& path) : sql_(path, SQLite::OPEN_READWRITE) {
+    sql_.exec("begin immediate");
+  }
+  void release() { sql_.exec("rollback"); }
+
+ private:
+  SQLite::Database sql_;
+};
+
+// A model during whose reply something happens.
+class BusyModel : public Model {
+ public:
+  explicit BusyModel(std::function<void()> happens) : happens_(std::move(happens)) {
+    info_.id = "busy";
+  }
+  const ModelInfo& info() const override { return info_; }
+  Result<ordered_json> check_options(const OptionTexts&) const override {
+    return ordered_json::object();
+  }
+  Result<std::optional<size_t>> count_tokens(const ModelRequest&) override { return std::nullopt; }
+  Result<ModelReply> reply(const ModelRequest&, const OnText&) override {
+    happens_();
+    ModelReply reply;
+    reply.text = "done";
+    return reply;
+  }
+
+ private:
+  ModelInfo info_;
+  std::function<void()> happens_;
+};
+
+class LockedLedger : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* info = testing::UnitTest::GetInstance()->current_test_info();
+    const std::string folder = fmt::format("{}hob_locked_{}", testing::TempDir(), info->name());
+    std::filesystem::remove_all(folder);
+    path_ = folder + "/logs.db";
+    auto ledger = store::Ledger::open(path_);
+    ASSERT_TRUE(ledger) << ledger.error().message;
+    ledger_.emplace(*std::move(ledger));
+  }
+  int64_t turns() {
+    return *ledger_->database().read([](SQLite::Database& sql) -> Result<int64_t> {
+      return sql.execAndGet("select count(*) from turns").getInt64();
+    });
+  }
+
+  std::string path_;
+  std::optional<store::Ledger> ledger_;
+};
+
 TEST(EchoModel, AnswersWithItsRequest) {
   auto model = echo_model();
   ModelRequest request;
@@ -97,6 +153,15 @@ TEST(Attachments, AreCheckedByType) {
   EXPECT_TRUE(check_attachments(echo_model()->info(), message));
 }
 
+TEST(Constraints, AreRefusedByAModelThatObeysNone) {
+  const auto schema = ConstraintText{engine::ConstraintKind::kJsonSchema, "--schema", "{}"};
+  const auto refused = check_constraint(echo_model()->info(), schema);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().message, "--schema: the model echo obeys nothing");
+  EXPECT_TRUE(check_constraint(echo_model()->info(), std::nullopt));
+  EXPECT_TRUE(check_constraint(tiny()->info(), schema));
+}
+
 TEST(RunTurn, RecordsOrWritesNothing) {
   auto ledger = fresh();
   auto model = echo_model();
@@ -123,6 +188,41 @@ TEST(RunTurn, KeepsWhatAFailingModelSaid) {
                           " join turn_search using (turn_id)").getString();
   });
   EXPECT_EQ(row, "failed: the line broke: half a ");
+}
+
+TEST_F(LockedLedger, HoldsNoReplyBackAndHasTheTurnWhenItIsFree) {
+  Lock lock(path_);
+  std::string asked;
+  BusyModel model([&] {
+    asked = store::utc_now();
+    EXPECT_EQ(turns(), 0);
+    lock.release();
+  });
+  const auto result = run_turn(model, &*ledger_, asking("hello"), nullptr);
+  ASSERT_TRUE(result && result->recorded) << result->recorded.error().message;
+  EXPECT_FALSE(result->unrecorded);
+  EXPECT_EQ(ledger_->record(result->turn_id)->state, "done");
+  const auto datetime = ledger_->database().read([](SQLite::Database& sql) -> Result<std::string> {
+    return sql.execAndGet("select datetime_utc from turns").getString();
+  });
+  EXPECT_LT(*datetime, asked);  // when it began, not when it was written
+}
+
+TEST_F(LockedLedger, ThatStaysSoIsNamedAndWhatItLacksIsKept) {
+  const Lock lock(path_);
+  ledger_->database().set_busy_timeout(0);
+  std::string seen;
+  const auto result = run_turn(*echo_model(), &*ledger_, asking("hello"), nullptr,
+                               [&](const ModelReply& reply) { seen = reply.text; });
+  ASSERT_TRUE(result);
+  ASSERT_FALSE(result->recorded);
+  EXPECT_EQ(result->recorded.error().message,
+            path_ + ": the database is locked by another program");
+  EXPECT_EQ(seen, result->reply.text);
+  EXPECT_TRUE(result->turn_id.empty());
+  ASSERT_TRUE(result->unrecorded);
+  EXPECT_EQ(result->unrecorded->start.messages.back().text(), "hello");
+  EXPECT_EQ(result->unrecorded->end.messages.back().text(), seen);
 }
 
 TEST(RunTurn, RecordsAllThatAReplyDependsOn) {

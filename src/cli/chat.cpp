@@ -3,7 +3,9 @@
 
 #include <filesystem>
 #include <memory>
+#include <utility>
 
+#include "cli/accepted_flags.h"
 #include "cli/chat_input.h"
 #include "cli/command.h"
 #include "cli/conversation.h"
@@ -128,7 +130,8 @@ class ChatSession {
   Result<> recorded() const {
     const auto recorded = conversation_.recorded();
     if (recorded) return {};
-    return fail(ErrorKind::kIo, "turns of this chat are not in the ledger: {}",
+    return fail(ErrorKind::kIo,
+                "turns of this chat are not in the ledger: {} (-n chats without recording)",
                 recorded.error().message);
   }
 
@@ -155,6 +158,13 @@ class ChatSession {
     system_ = text;
   }
 
+  // What is wrong with one line: a person goes on after it; of a script, nobody knows what its next
+  // lines take for granted, and it ends.
+  Result<> complain(const Error& error) {
+    if (!io_.in_terminal) return tl::unexpected<Error>(error);
+    return print_error(io_, error.message), Result<>();
+  }
+
   Result<> act(const ChatTurn& turn) {
     switch (turn.action) {
       case ChatAction::kMessage:
@@ -168,8 +178,7 @@ class ChatSession {
         set_system(turn.text);
         return io_.note("(a new conversation)\n"), Result<>();
       case ChatAction::kModel:
-        change_model(turn.text);
-        return {};
+        return change_model(turn.text);
       case ChatAction::kHelp:
         io_.note(chat_help());
         return {};
@@ -184,22 +193,23 @@ class ChatSession {
     return {};
   }
 
-  void change_model(const std::string& name) {
+  Result<> change_model(const std::string& name) {
     if (!name.empty()) {
       auto loaded = open_chosen({.named = name}, flags_.engine.options());
-      if (!loaded) return print_error(io_, loaded.error().message);
+      if (!loaded) return complain(loaded.error());
       auto options = options_of(**loaded);
-      if (!options) return print_error(io_, options.error().message);
+      if (!options) return complain(options.error());
       model_ = std::move(*loaded);
       options_ = std::move(*options);
       flags_.engine.model = name;
     }
     io_.note(fmt::format("(the model is {})\n", safe_line(model_->info().id)));
+    return {};
   }
 
   Result<> edit() {
     auto text = edited_text();
-    if (!text) return print_error(io_, text.error().message), Result<>();
+    if (!text) return complain(text.error());
     if (!*text) return io_.note("Editor closed without saving.\n"), Result<>();
     return act(input_.edited(**text));
   }
@@ -244,7 +254,7 @@ class ChatSession {
   Result<> say(const ChatTurn& turn) {
     std::vector<prompts::Fragment> fragments;
     const auto texts = texts_of(turn, fragments);
-    if (!texts) return print_error(io_, texts.error().message), Result<>();
+    if (!texts) return complain(texts.error());
     ReplyPrinter printer(io_, {.stream = !flags_.no_stream,
                                .markdown = !flags_.plain,
                                .hide_reasoning = flags_.hide_reasoning});
@@ -252,24 +262,31 @@ class ChatSession {
     const os::EchoGuard quiet(fileno(io_.in));
     const auto result = conversation_.ask(
         *model_, request_of(*texts, std::move(fragments)),
-        [&](chat::Stream stream, std::string_view part) { printer.show(stream, part); });
+        [&](chat::Stream stream, std::string_view part) { printer.show(stream, part); },
+        [&](const chat::ModelReply& reply) { printer.end(reply.text); });
     if (!result) {
       printer.broken_off();
-      print_error(io_, result.error().message);
-      return {};
+      return complain(result.error());
     }
     system_sent_ = true;
     fragments_.clear();
-    printer.end(result->reply.text);
     note_end(result->reply);
+    note_unrecorded(result->recorded);
     return {};
   }
 
-  void note_end(const chat::ModelReply& reply) {
+  void note(std::string_view text) {
     const Style style = Style::when(io_.err_colour);
-    const auto note = [&](std::string_view text) {
-      io_.note(fmt::format("{}({}){}\n", style.dim, text, style.reset));
-    };
+    io_.note(fmt::format("{}({}){}\n", style.dim, text, style.reset));
+  }
+
+  // Once, to a person; leaving ends with the error in any case.
+  void note_unrecorded(const Result<>& recorded) {
+    if (recorded || !io_.in_terminal || std::exchange(told_, true)) return;
+    note(fmt::format("this turn is not in the ledger: {}", safe_line(recorded.error().message)));
+  }
+
+  void note_end(const chat::ModelReply& reply) {
     if (os::InterruptGuard::take() && io_.write_errno == 0) note("stopped");
     if (reply.finish == "context_full") note("the context is full; !reset starts anew");
     if (reply.finish == "length") note("cut at the length that --tokens asks for");
@@ -293,6 +310,7 @@ class ChatSession {
   std::vector<prompts::Fragment> fragments_, system_fragments_;
   std::string system_;
   bool system_sent_ = false;
+  bool told_ = false;  // that turns are not recorded
   std::unique_ptr<chat::Model> model_;
   nlohmann::ordered_json options_;
   ChatInput input_;
@@ -317,6 +335,7 @@ Action define_chat(CLI::App& app, Io& io) {
   app.add_flag("-R,--hide-reasoning", flags->hide_reasoning, "Do not show the model's reasoning");
   app.add_flag("--plain", flags->plain, "Show replies as they are, without rendering Markdown");
   app.add_flag("-u,--usage", flags->usage, "Show token counts after each reply");
+  accept_key(app);
   flags->not_yet.declare(app);
   return [flags, &io] { return converse(io, *flags); };
 }

@@ -18,7 +18,8 @@ constexpr Command kCommands[] = {
      define_prompt},
     {"chat", "Talk with a model in the terminal",
      "Ctrl-C stops the reply, Ctrl-D leaves. A line ending in a backslash goes on; !help lists the "
-     "commands.",
+     "commands.\n"
+     "Lines may also come from a pipe; there the first error ends the chat.",
      "hob chat\n"
      "hob chat -m qwen -s 'You review C++ code'\n"
      "hob chat -o temperature 0.2 --context 4096",

@@ -27,6 +27,7 @@ Result<Conversation> Conversation::open(const LedgerFlags& flags, bool in_memory
   HOB_TRY_VOID(flags.gate.check());
   Conversation out;
   out.tags_ = flags.tags;
+  out.in_memory_ = in_memory;
   const std::string path = flags.gate.path();
   const bool record = flags.gate.is_open();
   std::optional<store::Thread> thread;
@@ -61,7 +62,8 @@ Result<Conversation> Conversation::open(const LedgerFlags& flags, bool in_memory
 }
 
 Result<chat::TurnResult> Conversation::ask(chat::Model& model, chat::TurnRequest request,
-                                           const chat::OnText& on_text) {
+                                           const chat::OnText& on_text,
+                                           const chat::OnReply& on_reply) {
   auto& messages = request.model.messages;
   if (has_begun()) {
     std::erase_if(messages, [](const store::Message& m) { return m.role == "system"; });
@@ -73,8 +75,9 @@ Result<chat::TurnResult> Conversation::ask(chat::Model& model, chat::TurnRequest
   request.stored_messages = stored_;
   request.parent = tip_;
   request.tags = tags_;
-  HOB_TRY(auto result, chat::run_turn(model, ledger_.get(), request, on_text));
+  HOB_TRY(auto result, chat::run_turn(model, ledger_.get(), request, on_text, on_reply));
   if (!result.recorded) recorded_ = result.recorded;
+  if (result.unrecorded && in_memory_) HOB_TRY_VOID(keep_in_memory(result, messages));
   history_ = std::move(messages);
   for (auto& message : chat::reply_messages(result.reply.text, result.reply.reasoning))
     history_.push_back(std::move(message));
@@ -86,6 +89,22 @@ Result<chat::TurnResult> Conversation::ask(chat::Model& model, chat::TurnRequest
   }
   prompts_.push_back(prompt);
   return result;
+}
+
+// As the ledger would have had it, but for the turns before: `messages` are all of the
+// conversation.
+Result<> Conversation::keep_in_memory(chat::TurnResult& result,
+                                      const std::vector<store::Message>& messages) {
+  HOB_TRY(auto memory, store::Ledger::memory());
+  store::TurnStart& start = result.unrecorded->start;
+  start.parent.clear();
+  start.messages = messages;
+  HOB_TRY(const auto turn, memory.begin(start));
+  HOB_TRY(result.tip, memory.finish(turn, result.unrecorded->end));
+  result.turn_id = turn.turn_id;
+  result.thread_id = turn.thread_id;
+  ledger_ = std::make_unique<store::Ledger>(std::move(memory));
+  return {};
 }
 
 void Conversation::restart() {

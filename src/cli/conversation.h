@@ -30,20 +30,21 @@ struct LedgerFlags {
 class Conversation {
  public:
   // Finds the conversation to go on with; that is an error where it cannot be read. A ledger that
-  // cannot be opened for a new one is an error of recorded() only. `in_memory`: turns that
-  // are not recorded are kept for the time of the command all the same.
+  // cannot be opened for a new one is an error of recorded() only. `in_memory`: turns that are not
+  // recorded are kept for the time of the command all the same.
   static Result<Conversation> open(const LedgerFlags& flags, bool in_memory);
 
   // Of the newest turn; empty: none.
   const std::string& model() const { return model_; }
   bool has_begun() const { return !history_.empty(); }
-  // Null: nothing is recorded.
+  // That has the turns: the person's, or the one in memory. Null: nothing is recorded.
   store::Ledger* ledger() { return ledger_.get(); }
 
   // `request` has the new messages; the history goes before them. The system prompt of a
   // conversation that has begun stays what it is.
   Result<chat::TurnResult> ask(chat::Model& model, chat::TurnRequest request,
-                               const chat::OnText& on_text);
+                               const chat::OnText& on_text,
+                               const chat::OnReply& on_reply = nullptr);
   // Forgets the history: the next turn begins a new thread.
   void restart();
 
@@ -51,7 +52,10 @@ class Conversation {
   Result<> recorded() const { return recorded_; }
 
  private:
+  Result<> keep_in_memory(chat::TurnResult& result, const std::vector<store::Message>& messages);
+
   std::unique_ptr<store::Ledger> ledger_;
+  bool in_memory_ = false;
   std::vector<std::string> tags_;
   std::string thread_id_, tip_, model_;
   std::vector<store::Message> history_;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/base64.h"
+#include "cli/accepted_flags.h"
 #include "cli/command.h"
 #include "cli/embed_flags.h"
 #include "store/json_text.h"
@@ -112,6 +113,7 @@ Action define_embed(CLI::App& app, Io& io) {
                  "Embedding model, by id or alias (default: $HOB_EMBEDDING_MODEL, else what "
                  "'hob embed-models default' says)")
       ->option_text("MODEL");
+  accept_key(app);
   app.add_flag("--store", flags->store, "Keep the content itself as well");
   flags->database.declare(app);
   app.add_option("--metadata", flags->metadata, "JSON object to keep with it")

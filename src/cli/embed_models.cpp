@@ -35,7 +35,9 @@ Result<> list_models(Io& io, const QueryFlag& flags) {
   HOB_TRY(const auto aliases, prompts::Aliases::standard().all());
   std::string lines;
   for (const embed::KnownModel& model : embed::known_models()) {
-    if (model.hidden) continue;
+    const bool named = std::ranges::any_of(
+        flags.words, [&](const std::string& word) { return lowered(word) == model.id; });
+    if (model.hidden && !named) continue;
     const std::string name = fmt::format("{}: {}", model.kind, model.id);
     const auto names = names_of(model, aliases);
     const auto matches = [&](const std::string& word) {

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 
+#include "cli/accepted_flags.h"
 #include "cli/command.h"
 #include "cli/embed_flags.h"
 #include "cli/path_argument.h"
@@ -87,11 +88,15 @@ class Batches {
   uint64_t done_ = 0;
 };
 
-// One source of items: what it counts, and how it is read.
+// One source of items: how many there are (0: not known), and how they are read.
 struct Source {
-  uint64_t total = 0;
+  std::function<Result<uint64_t>()> count;
   std::function<Result<>(const embed::Take&)> read;
 };
+
+std::function<Result<uint64_t>()> counted(uint64_t total) {
+  return [total]() -> Result<uint64_t> { return total; };
+}
 
 Result<Source> file_source(Io& io, const MultiFlags& flags) {
   auto paths = std::make_shared<Pairs>();  // folder, path below it
@@ -117,7 +122,7 @@ Result<Source> file_source(Io& io, const MultiFlags& flags) {
     }
     return {};
   };
-  return Source{paths->size(), read};
+  return Source{counted(paths->size()), read};
 }
 
 Result<Source> query_source(const MultiFlags& flags) {
@@ -126,20 +131,30 @@ Result<Source> query_source(const MultiFlags& flags) {
   auto db = std::make_shared<store::Database>(std::move(opened));
   for (const auto& [alias, path] : flags.attached) HOB_TRY_VOID(db->attach(path, alias));
   HOB_TRY(const uint64_t total, embed::count_query(*db, flags.sql));
-  return Source{total, [&flags, db](const embed::Take& take) {
+  return Source{counted(total), [&flags, db](const embed::Take& take) {
                   return embed::read_query(*db, flags.sql, take);
                 }};
 }
 
+// Rows of a file are all looked at before the first is embedded, as in llm: a broken one is an error
+// that leaves nothing half done. What standard input had before a broken row is stored.
 Result<Source> text_source(Io& io, const MultiFlags& flags) {
   const bool standard = flags.input == "-";
-  HOB_TRY(std::string text, standard ? read_input(io) : os::read_file(flags.input));
+  HOB_TRY(std::string read, standard ? read_input(io) : os::read_file(flags.input));
   const std::string name = standard ? "standard input" : flags.input;
-  if (!text::is_utf8(text)) return fail(ErrorKind::kInvalid, "{}: not UTF-8 text", name);
+  if (!text::is_utf8(read)) return fail(ErrorKind::kInvalid, "{}: not UTF-8 text", name);
   const auto format = embed::row_format(flags.format);
-  const uint64_t total = io.err_terminal ? embed::count_rows(text, format) : 0;
-  return Source{total, [text = std::move(text), format, name](const embed::Take& take) {
-                  return embed::read_rows(text, format, name, take);
+  const auto text = std::make_shared<const std::string>(std::move(read));
+  const bool strict = !standard || embed::is_document(*text, format);
+  const bool counts = strict || io.err_terminal;
+  return Source{[=]() -> Result<uint64_t> {
+                  if (!counts) return 0;
+                  auto total = embed::count_rows(*text, format, name);
+                  if (!total && !strict) return 0;
+                  return total;
+                },
+                [=](const embed::Take& take) {
+                  return embed::read_rows(*text, format, name, take);
                 }};
 }
 
@@ -162,11 +177,12 @@ Result<> embed_many(Io& io, const MultiFlags& flags) {
   if (!collection) {
     HOB_TRY(collection, collections.create(flags.collection, std::string(known->id)));
   }
+  HOB_TRY(const uint64_t total, source.count());
   if (!io.out_terminal) io.write("Embedding\n");  // as llm does; on a terminal there is progress
   const os::InterruptGuard guard;
   Result<> result;
   {
-    Batches batches(io, flags, db, *collection, *model, source.total);
+    Batches batches(io, flags, db, *collection, *model, total);
     result = source.read([&](embed::Item item) { return batches.take(std::move(item)); });
     if (result) result = batches.store();
   }
@@ -211,6 +227,7 @@ Action define_embed_multi(CLI::App& app, Io& io) {
   app.add_option("--prefix", flags->prefix, "Put this before every id")->option_text("TEXT");
   app.add_option("-m,--model", flags->model, "Embedding model of a new collection")
       ->option_text("MODEL");
+  accept_key(app);
   app.add_option("--prepend", flags->prepend, "Put this before every content")
       ->option_text("TEXT");
   app.add_flag("--store", flags->store, "Keep the content itself as well");

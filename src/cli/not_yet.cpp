@@ -8,11 +8,9 @@ void NotYetFlags::declare(CLI::App& app) {
   constexpr const char* kHidden = "";
   add_repeatable(app, "-T,--tool", tools, "")->group(kHidden);
   add_repeatable(app, "--functions", functions, "")->group(kHidden);
-  app.add_option("--key", key)->group(kHidden);
   app.add_option("--cl,--chain-limit", chain_limit)->group(kHidden);
   app.add_flag("--td,--tools-debug", debug)->group(kHidden);
   app.add_flag("--ta,--tools-approve", approve)->group(kHidden);
-  app.add_flag("--async", async)->group(kHidden);
 }
 
 Result<> NotYetFlags::check() const {
@@ -25,8 +23,6 @@ Result<> NotYetFlags::check() const {
   if (!chain_limit.empty()) return refuse("--chain-limit", kNoTools);
   if (debug) return refuse("--tools-debug", kNoTools);
   if (approve) return refuse("--tools-approve", kNoTools);
-  if (!key.empty()) return refuse("--key", "no model here needs a key");
-  if (async) return refuse("--async", "no model here has another way to be called");
   return {};
 }
 

@@ -12,8 +12,8 @@ namespace hob::cli {
 
 struct NotYetFlags {
   std::vector<std::string> tools, functions;
-  std::string key, chain_limit;
-  bool debug = false, approve = false, async = false;
+  std::string chain_limit;
+  bool debug = false, approve = false;
   void declare(CLI::App& app);  // none of them appears in the help
   Result<> check() const;
 };

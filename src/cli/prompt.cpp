@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <memory>
 
+#include "cli/accepted_flags.h"
 #include "cli/attachments.h"
 #include "cli/catalog.h"
 #include "cli/command.h"
@@ -302,7 +303,8 @@ Result<> after(Io& io, const PromptFlags& flags, const Assembled& parts,
   if (flags.usage) note_usage(io, reply);
   const auto recorded = conversation.recorded();
   if (!recorded)
-    return fail(ErrorKind::kIo, "this turn is not in the ledger: {}", recorded.error().message);
+    return fail(ErrorKind::kIo, "this turn is not in the ledger: {} (-n answers without recording)",
+                recorded.error().message);
   if (reply.stopped) return fail(ErrorKind::kCancelled, "stopped");
   if (reply.finish == "context_full" && model.local()) {
     io.note(fmt::format("The reply stops here: the context of {} tokens is full (see --context).\n",
@@ -344,6 +346,8 @@ Result<> answer(Io& io, PromptFlags flags) {
   HOB_TRY(const auto saved, prompts::ModelOptions::standard().of(model->info().id));
   add_options(parts.options, saved);
   HOB_TRY(auto request, request_of(flags, parts, *model));
+  // What the model cannot take was never asked of it, and is no turn.
+  HOB_TRY_VOID(chat::check_constraint(model->info(), parts.constraint));
   if (!request.model.messages.empty())
     HOB_TRY_VOID(chat::check_attachments(model->info(), request.model.messages.back()));
   if (flags.budget) HOB_TRY_VOID(check_budget(*model, request, *flags.budget));
@@ -355,14 +359,15 @@ Result<> answer(Io& io, PromptFlags flags) {
                             .hide_reasoning = flags.hide_reasoning});
   auto result = conversation.ask(
       *model, std::move(request),
-      [&](chat::Stream stream, std::string_view text) { printer.show(stream, text); });
+      [&](chat::Stream stream, std::string_view text) { printer.show(stream, text); },
+      [&](const chat::ModelReply& reply) {
+        if (!flags.wants_json()) printer.end(shown_text(flags, reply.text));
+      });
   if (!result) {
     printer.broken_off();
     return tl::unexpected<Error>(std::move(result.error()));
   }
-  if (!flags.wants_json()) {
-    printer.end(shown_text(flags, result->reply.text));
-  } else if (conversation.ledger() && !result->turn_id.empty()) {
+  if (flags.wants_json() && conversation.ledger() && !result->turn_id.empty()) {
     HOB_TRY(const std::string json, prompt_json(*conversation.ledger(), *model, *result,
                                                 flags.logprobs.has_value()));
     io.write(json + "\n");
@@ -405,6 +410,8 @@ Action define_prompt(CLI::App& app, Io& io) {
                  "With every token its log-probability and the N likeliest; implies --json")
       ->option_text("N")
       ->transform(whole_number(0, 1000));
+  accept_key(app);
+  accept_async(app);
   flags->not_yet.declare(app);
   return [flags, &io] { return answer(io, *flags); };
 }

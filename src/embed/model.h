@@ -39,7 +39,7 @@ struct KnownModel {
   std::string_view kind;                // "Bert", as lists show it before the id
   std::span<const std::string_view> aliases;
   bool takes_binary = false;
-  bool hidden = false;  // for tests: lists leave it out
+  bool hidden = false;  // for tests: lists have it only where its id is asked for
   Result<std::unique_ptr<Model>> (*open)(const ModelOptions& options);
 };
 

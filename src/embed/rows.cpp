@@ -12,6 +12,7 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+constexpr std::string_view kBlanks = " \t\r\n\f\v";
 
 // A value as Python's str() writes it in an id or a content; null is nothing.
 std::string text_of(const ordered_json& value) {
@@ -168,13 +169,13 @@ std::optional<RowFormat> row_format(std::string_view name) {
 Result<> read_rows(std::string_view text, std::optional<RowFormat> format, const std::string& name,
                    const Take& take) {
   if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
-  const size_t begin = text.find_first_not_of(" \t\r\n\f\v");
+  const size_t begin = text.find_first_not_of(kBlanks);
   if (!format && begin == text.npos) return {};
   const bool looks_like_json = !format && (text[begin] == '[' || text[begin] == '{');
   if (looks_like_json || format == RowFormat::kJson) {
     const auto rows = ordered_json::parse(text, nullptr, /*allow_exceptions=*/false);
     if (!rows.is_discarded()) return read_json(rows, name, take);
-    if (format || text[begin] == '[') return fail(ErrorKind::kInvalid, "{}: is not JSON", name);
+    if (is_document(text, format)) return fail(ErrorKind::kInvalid, "{}: is not JSON", name);
     return read_lines(text, name, take);
   }
   if (format == RowFormat::kLines) return read_lines(text, name, take);
@@ -184,13 +185,21 @@ Result<> read_rows(std::string_view text, std::optional<RowFormat> format, const
   return read_table(text, separator, name, take);
 }
 
-uint64_t count_rows(std::string_view text, std::optional<RowFormat> format) {
+Result<uint64_t> count_rows(std::string_view text, std::optional<RowFormat> format,
+                            const std::string& name) {
   uint64_t count = 0;
-  const auto counted = read_rows(text, format, "", [&](Item) -> Result<> {
+  HOB_TRY_VOID(read_rows(text, format, name, [&](Item) -> Result<> {
     ++count;
     return {};
-  });
-  return counted ? count : 0;
+  }));
+  return count;
+}
+
+bool is_document(std::string_view text, std::optional<RowFormat> format) {
+  if (format) return format == RowFormat::kJson;
+  if (text.starts_with(kByteOrderMark)) text.remove_prefix(kByteOrderMark.size());
+  const size_t begin = text.find_first_not_of(kBlanks);
+  return begin != text.npos && text[begin] == '[';
 }
 
 // ---- a query ----

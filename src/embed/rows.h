@@ -30,8 +30,11 @@ std::optional<RowFormat> row_format(std::string_view name);  // json csv tsv nl
 // Errors call the text `name`. A row of a table that has more columns than the first is an error.
 Result<> read_rows(std::string_view text, std::optional<RowFormat> format, const std::string& name,
                    const Take& take);
-// How many rows that are, without looking at them closely; for showing progress.
-uint64_t count_rows(std::string_view text, std::optional<RowFormat> format);
+// How many rows those are; what is wrong with one is an error here already.
+Result<uint64_t> count_rows(std::string_view text, std::optional<RowFormat> format,
+                            const std::string& name);
+// Whether the text is one JSON document, of which no row is there before all of it is read.
+bool is_document(std::string_view text, std::optional<RowFormat> format);
 
 // The rows of a query that changes nothing. The database is this reader's own.
 Result<> read_query(store::Database& db, const std::string& query, const Take& take);

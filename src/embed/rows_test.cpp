@@ -61,8 +61,10 @@ TEST(Rows, Json) {
 }
 
 TEST(Rows, CountedAndStopped) {
-  EXPECT_EQ(count_rows("id,x\n1,a\n2,b\n", {}), 2u);
-  EXPECT_EQ(count_rows("[{]", {}), 0u);
+  EXPECT_EQ(count_rows("id,x\n1,a\n2,b\n", {}, "input"), 2u);
+  EXPECT_EQ(count_rows("[{]", {}, "input").error().message, "input: is not JSON");
+  EXPECT_EQ(count_rows("id\n1\n2,b\n", {}, "input").error().message,
+            "input: row 2 has 2 columns, the first line 1");
   int seen = 0;
   const auto stopped = read_rows("id\n1\n2\n3\n", {}, "input", [&](Item) -> Result<> {
     if (++seen == 2) return fail(ErrorKind::kCancelled, "enough");
@@ -70,6 +72,14 @@ TEST(Rows, CountedAndStopped) {
   });
   EXPECT_FALSE(stopped);
   EXPECT_EQ(seen, 2);
+}
+
+TEST(Rows, ADocumentIsReadWhole) {
+  EXPECT_TRUE(is_document(" [", {}));
+  EXPECT_TRUE(is_document("", RowFormat::kJson));
+  EXPECT_FALSE(is_document("{\"id\": 1}", {}));  // the first of many lines, perhaps
+  EXPECT_FALSE(is_document("[", RowFormat::kLines));
+  EXPECT_FALSE(is_document("id,x\n", {}));
 }
 
 TEST(Rows, AnyBytesGiveRowsOrAnError) {

@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <set>
 #include <thread>
+#include <utility>
 
 #include "os/file.h"
 #include "store/clock.h"
@@ -80,20 +81,23 @@ std::unique_ptr<SQLite::Database> connect_writer(const std::string& path, bool c
 }
 
 // Going over to WAL needs the file alone for a moment, and SQLite does not wait for that by itself.
-void use_wal(SQLite::Database& sql) {
+// Where it would wait, it is kept from it: all of this together takes the timeout and no longer.
+void use_wal(SQLite::Database& sql, int timeout_ms) {
   using std::chrono::milliseconds;
-  constexpr int kAttempts = 1000;
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + milliseconds(timeout_ms);
+  sql.setBusyTimeout(0);
   for (int attempt = 1;; ++attempt) {
     try {
-      if (sql.execAndGet("pragma journal_mode").getString() == "wal") return;
+      if (sql.execAndGet("pragma journal_mode").getString() == "wal") break;
       sql.execAndGet("pragma journal_mode = wal");
-      return;
+      break;
     } catch (const SQLite::Exception& error) {
-      const bool busy = error.getErrorCode() == SQLITE_BUSY;
-      if (!busy || attempt == kAttempts) throw;
+      if (error.getErrorCode() != SQLITE_BUSY || Clock::now() >= end) throw;
     }
     std::this_thread::sleep_for(milliseconds(1 + attempt % 20));
   }
+  sql.setBusyTimeout(timeout_ms);
 }
 
 std::set<std::string> applied_migrations(SQLite::Database& sql) {
@@ -130,9 +134,11 @@ Result<Database> Database::open(const std::string& path, Access access,
     return fail(ErrorKind::kNotFound, "{}: no such database", path);
   }
   try {
-    Database db(path, access == Access::kRead
-                          ? connect_reader(path, busy_timeout_ms)
-                          : connect_writer(path, access == Access::kCreate, busy_timeout_ms));
+    Database db(path,
+                access == Access::kRead
+                    ? connect_reader(path, busy_timeout_ms)
+                    : connect_writer(path, access == Access::kCreate, busy_timeout_ms),
+                busy_timeout_ms);
     HOB_TRY_VOID(db.prepare(access, migrations));
     return db;
   } catch (const SQLite::Exception& error) {
@@ -142,7 +148,7 @@ Result<Database> Database::open(const std::string& path, Access access,
 
 Result<Database> Database::memory(std::span<const Migration> migrations) {
   try {
-    Database db("memory", connect(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 0));
+    Database db("memory", connect(":memory:", SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 0), 0);
     db.in_memory_ = true;
     HOB_TRY_VOID(db.migrate(migrations));
     return db;
@@ -153,7 +159,7 @@ Result<Database> Database::memory(std::span<const Migration> migrations) {
 
 Result<> Database::prepare(Access access, std::span<const Migration> migrations) {
   if (access != Access::kRead) {
-    use_wal(*sql_);
+    use_wal(*sql_, busy_timeout_ms_);
     // A commit is safe from a crash of the program; after a power cut the file is whole, and may
     // lack what the last moment wrote.
     sql_->exec("pragma synchronous = normal");
@@ -201,6 +207,11 @@ Result<> Database::attach(const std::string& path, const std::string& name) {
   } catch (const SQLite::Exception& error) {
     return tl::unexpected<Error>(sqlite_error(path, error));
   }
+}
+
+int Database::set_busy_timeout(int ms) {
+  sql_->setBusyTimeout(ms);
+  return std::exchange(busy_timeout_ms_, ms);
 }
 
 Result<> Database::backup(const std::string& path) {

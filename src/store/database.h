@@ -75,6 +75,9 @@ class Database {
 
   // Makes the tables of another database file readable as `name`.TABLE.
   Result<> attach(const std::string& path, const std::string& name);
+  // From now on a statement waits so long for other processes. Returns how long it did before.
+  int set_busy_timeout(int ms);
+
   // A compact copy (VACUUM INTO). The file must not exist.
   Result<> backup(const std::string& path);
 
@@ -85,14 +88,29 @@ class Database {
   Error error_of(const SQLite::Exception& error) const;
 
  private:
-  Database(std::string path, std::unique_ptr<SQLite::Database> sql)
-      : path_(std::move(path)), sql_(std::move(sql)) {}
+  Database(std::string path, std::unique_ptr<SQLite::Database> sql, int busy_timeout_ms)
+      : path_(std::move(path)), sql_(std::move(sql)), busy_timeout_ms_(busy_timeout_ms) {}
   Result<> prepare(Access access, std::span<const Migration> migrations);
   Result<> migrate(std::span<const Migration> migrations);
 
   std::string path_;
   std::unique_ptr<SQLite::Database> sql_;
+  int busy_timeout_ms_;
   bool in_memory_ = false;
+};
+
+// While one lives, the database waits no longer than that for other processes.
+class BusyTimeout {
+ public:
+  BusyTimeout(Database& database, int ms)
+      : database_(database), before_(database.set_busy_timeout(ms)) {}
+  ~BusyTimeout() { database_.set_busy_timeout(before_); }
+  BusyTimeout(const BusyTimeout&) = delete;
+  BusyTimeout& operator=(const BusyTimeout&) = delete;
+
+ private:
+  Database& database_;
+  int before_;
 };
 
 }  // namespace hob::store

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -145,6 +146,38 @@ TEST(Database, ALockedFileIsAnErrorAfterTheTimeout) {
     return {};
   });
   EXPECT_TRUE(outer);
+}
+
+TEST(Database, AFileThatAnotherHoldsIsGivenUpInTime) {
+  const std::string path = fresh_folder() + "/x.db";
+  std::filesystem::create_directories(fresh_folder());
+  SQLite::Database other(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
+  other.exec("create table other (n)");  // not in WAL mode, as another program leaves it
+  for (const char* hold : {"begin immediate", "begin exclusive"}) {
+    other.exec(hold);
+    const auto begun = std::chrono::steady_clock::now();
+    const auto refused = Database::open(path, Access::kWrite, kSteps, 100);
+    // Wherever it waits, it waits once: many times that, and the test's machine is just slow.
+    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::seconds(20)) << hold;
+    ASSERT_FALSE(refused) << hold;
+    EXPECT_THAT(refused.error().message, HasSubstr("locked"));
+    other.exec("rollback");
+  }
+  EXPECT_TRUE(Database::open(path, Access::kWrite, kSteps, 100));
+}
+
+TEST(Database, TheTimeoutCanBeShortenedForAWhile) {
+  const std::string path = fresh_folder() + "/x.db";
+  auto one = Database::open(path, Access::kCreate, kSteps);
+  auto other = Database::open(path, Access::kWrite, kSteps, 100'000);
+  ASSERT_TRUE(one && other);
+  const auto outer = one->write([&](SQLite::Database&) -> Result<> {
+    const BusyTimeout brief(*other, 20);
+    EXPECT_FALSE(insert(*other, 1));
+    return {};
+  });
+  EXPECT_TRUE(outer);
+  EXPECT_EQ(other->set_busy_timeout(0), 100'000);
 }
 
 TEST(Database, ManyOpenersOfANewFileAndManyWriters) {

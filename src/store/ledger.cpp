@@ -44,12 +44,14 @@ std::string ensure_schema(SQLite::Database& sql, const ordered_json& schema) {
   return stored.id;
 }
 
-void ensure_thread(SQLite::Database& sql, const std::string& id, const std::string& title) {
+void ensure_thread(SQLite::Database& sql, const std::string& id, const std::string& title,
+                   std::string datetime) {
   SQLite::Statement row(sql,
                         "insert or ignore into threads (id, name, datetime_utc) values (?, ?, ?)");
   row.bind(1, id);
   row.bind(2, thread_name(title));
-  row.bind(3, utc_now(' '));
+  std::replace(datetime.begin(), datetime.end(), 'T', ' ');
+  row.bind(3, datetime);
   row.exec();
 }
 
@@ -177,7 +179,7 @@ std::string_view state_name(TurnState state) {
 }
 
 Result<Ledger> Ledger::open(const std::string& path, Access access) {
-  HOB_TRY(auto database, Database::open(path, access, log_migrations()));
+  HOB_TRY(auto database, Database::open(path, access, log_migrations(), kBusyTimeoutMs));
   return Ledger(std::move(database));
 }
 
@@ -190,8 +192,9 @@ Result<StartedTurn> Ledger::begin(const TurnStart& start) {
   StartedTurn turn{.turn_id = start.turn_id, .thread_id = start.thread_id};
   if (turn.thread_id.empty()) turn.thread_id = new_id();
   if (turn.turn_id.empty()) turn.turn_id = new_id();
+  const std::string datetime = start.datetime.empty() ? utc_now() : start.datetime;
   return database_.write([&](SQLite::Database& sql) -> Result<StartedTurn> {
-    ensure_thread(sql, turn.thread_id, start.thread_title);
+    ensure_thread(sql, turn.thread_id, start.thread_title, datetime);
     turn.tip = write_chain(sql, start.messages, start.parent, fragment_rows(sql, start));
     SQLite::Statement row(sql,
                           "insert into turns (id, thread_id, parent_message_hash, tip_message_hash,"
@@ -204,7 +207,7 @@ Result<StartedTurn> Ledger::begin(const TurnStart& start) {
     row.bind(5, start.model);
     bind_text(row, 6, text_or_empty(start.options));
     bind_text(row, 7, start.schema ? ensure_schema(sql, *start.schema) : "");
-    row.bind(8, utc_now());
+    row.bind(8, datetime);
     row.exec();
     write_turn_fragments(sql, turn.turn_id, start.prompt_fragments, "prompt");
     write_turn_fragments(sql, turn.turn_id, start.system_fragments, "system");

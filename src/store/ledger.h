@@ -55,6 +55,7 @@ struct TurnStart {
   std::vector<FragmentText> prompt_fragments, system_fragments;
   std::vector<std::string> tags;
   TurnRecord record;
+  std::string datetime;  // as utc_now() writes it; empty: now
 };
 
 struct StartedTurn {
@@ -78,6 +79,10 @@ struct TurnEnd {
 
 class Ledger {
  public:
+  // Other programs hold a ledger for moments. This is how long one is waited for where nobody waits
+  // for a reply meanwhile.
+  static constexpr int kBusyTimeoutMs = 10'000;
+
   static Result<Ledger> open(const std::string& path, Access access = Access::kCreate);
   static Result<Ledger> memory();
 

@@ -7,6 +7,7 @@ table.
 """
 
 import concurrent.futures
+import dataclasses
 import difflib
 import pathlib
 import re
@@ -59,6 +60,53 @@ def differing(expected, seen):
     """The set of parts in which two transcripts differ."""
     a, b = parts_of(expected), parts_of(seen)
     return {part for part in PARTS if a[part] != b[part]}
+
+
+def commands_of(transcript):
+    """What each command line did: its status, output, and standard error where it is compared."""
+    commands = []
+    for line in transcript:
+        if line.startswith(("file ", "database ")):
+            break
+        if line.startswith("$ "):
+            commands.append([])
+        commands[-1].append(line)
+    return commands
+
+
+@dataclasses.dataclass
+class Figures:
+    """How much of what was compared is the same.
+
+    What a case leaves behind may be any of its commands' doing. So a command line counts as
+    identical only where its own output and status are the same and nothing else that its case
+    leaves behind differs.
+    """
+
+    cases: int = 0
+    cases_identical: int = 0
+    commands: int = 0
+    commands_alike: int = 0  # in output and status
+    commands_identical: int = 0  # in every part
+
+    def add(self, expected, seen):
+        parts = differing(expected, seen)
+        pairs = list(zip(commands_of(expected), commands_of(seen), strict=True))
+        alike = sum(a == b for a, b in pairs)
+        self.cases += 1
+        self.cases_identical += not parts
+        self.commands += len(pairs)
+        self.commands_alike += alike
+        self.commands_identical += 0 if parts & {"files", "database"} else alike
+
+    def __str__(self):
+        share = lambda part, whole: f"{part} ({100 * part / max(1, whole):.1f} %)"
+        return (
+            f"{self.cases} cases: {share(self.cases_identical, self.cases)} identical\n"
+            f"{self.commands} command lines: {share(self.commands_alike, self.commands)} alike in "
+            f"output and status, {share(self.commands_identical, self.commands)} identical in "
+            "every part"
+        )
 
 
 def judge(name, expected, seen, rows):
