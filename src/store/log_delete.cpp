@@ -63,6 +63,7 @@ delete from turn_tools where turn_id in (select id from temp.gone);
 delete from turn_fragments where turn_id in (select id from temp.gone);
 delete from tool_instantiations where turn_id in (select id from temp.gone);
 delete from turn_tags where turn_id in (select id from temp.gone);
+delete from turn_commands where turn_id in (select id from temp.gone);
 delete from turn_records where turn_id in (select id from temp.gone);
 )sql";
 

@@ -187,6 +187,7 @@ void copy_turns(SQLite::Database& sql, Copier& copier, ImportCounts& counts) {
   copier.copy("renderings");
   copier.copy("turn_records", {}, fresh);
   copier.copy("turn_tags", {}, fresh);
+  copier.copy("turn_commands", {}, fresh + " order by s.id", "id");
   // A thread ends where its newest turn does.
   sql.exec(
       "update main.threads set tip_message_hash = coalesce((select t.tip_message_hash from"

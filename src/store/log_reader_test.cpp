@@ -51,6 +51,28 @@ insert into turn_search (turn_id, prompt, response) values ('t1', 'What is a swa
 insert into turn_records (turn_id, state, error) values ('t3', 'failed', 'the model is gone');
 )sql";
 
+// What kTwoThreads lacks of the tables that belong to turns or responses, and a response.
+constexpr const char* kEverythingElse = R"sql(
+insert into tools values (1, 'toolhash', 'search', 'finds', '{}', null);
+insert into tool_instances values (1, 'plugin', 'Box', '{}');
+insert into turn_tools values ('t2', 1, 1);
+insert into tool_instantiations values ('t2', 'call', 1);
+insert into turn_tags values ('t1', 'birds');
+insert into turn_commands values (1, 't1', 'ls', 'ls -l', 0, '2026');
+insert into renderings values ('r1', null, 'What is'), ('r2', 'r1', ' a swan?');
+update turn_records set rendering_hash = 'r2';
+insert into conversations values ('C', 'Old', 'm1');
+insert into responses (id, model, prompt, response, conversation_id) values
+  ('o1', 'm1', 'Old?', 'Very', 'C');
+insert into prompt_attachments values ('o1', 'img', 0);
+insert into prompt_fragments values ('o1', 7, 0);
+insert into system_fragments values ('o1', 7, 0);
+insert into tool_responses values (1, 'o1');
+insert into tool_calls values (1, 'o1', 1, 'search', '{}', 'call');
+insert into tool_results values (1, 'o1', 1, 'search', 'found', 'call', 1, null);
+insert into tool_results_attachments values (1, 'img', 0);
+)sql";
+
 class LogReader : public ::testing::Test {
  protected:
   LogReader() {
@@ -77,6 +99,20 @@ class LogReader : public ::testing::Test {
     return *db.read([&](SQLite::Database& sql) -> Result<int64_t> {
       return sql.execAndGet("select count(*) from " + what).getInt64();
     });
+  }
+  // Of turns and responses and all that belongs to one.
+  static std::vector<std::string> turn_tables(Database& db) {
+    std::vector<std::string> tables = {"turns", "responses"};
+    const auto read = db.read([&](SQLite::Database& sql) -> Result<> {
+      SQLite::Statement rows(sql,
+                             "select distinct m.name from sqlite_master m join"
+                             " pragma_table_info(m.name) c where m.type = 'table' and c.name in"
+                             " ('turn_id', 'response_id', 'tool_result_id') order by 1");
+      while (rows.executeStep()) tables.push_back(rows.getColumn(0).getString());
+      return {};
+    });
+    EXPECT_TRUE(read) << read.error().message;
+    return tables;
   }
   static std::vector<std::string> ids(Database& db, const LogFilter& filter) {
     std::vector<std::string> out;
@@ -239,6 +275,24 @@ TEST_F(LogReader, ImportTwiceAddsNothing) {
   EXPECT_THAT(ids(db, {.query = "swan"}), ElementsAre("t1", "t2"));
   EXPECT_EQ((*read_turns(db, {.ids = {"t3"}}))[0].state, "failed");
   EXPECT_EQ(count(db, "parts"), 9);
+}
+
+TEST_F(LogReader, NoTableOfATurnIsForgotten) {
+  auto db = ledger("a.db", kTwoThreads);
+  execute(db, kEverythingElse);
+  auto copy = ledger("b.db", "");
+  ASSERT_TRUE(import_log(copy, db.path()));
+  for (const std::string& table : turn_tables(db)) {
+    EXPECT_GT(count(db, table), 0) << table << ": kEverythingElse lacks it";
+    EXPECT_EQ(count(copy, table), count(db, table)) << table;
+  }
+  EXPECT_EQ(count(copy, "renderings"), 2);
+  ASSERT_TRUE(delete_turns(db, {"t1", "t2", "t3", "o1"}));
+  for (const std::string& table : turn_tables(db)) EXPECT_EQ(count(db, table), 0) << table;
+  for (const char* table : {"messages", "parts", "part_fragments", "part_attachments",
+                            "attachments", "schemas", "threads", "conversations", "renderings"}) {
+    EXPECT_EQ(count(db, table), 0) << table;
+  }
 }
 
 TEST_F(LogReader, ImportsTheOldestTable) {
