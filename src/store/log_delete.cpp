@@ -67,7 +67,7 @@ delete from turn_commands where turn_id in (select id from temp.gone);
 delete from turn_records where turn_id in (select id from temp.gone);
 )sql";
 
-// A thread ends where its newest turn does; without turns there is none.
+// A thread ends where the newest of its turns that came to an end does; without turns there is none.
 constexpr const char* kSettleThreads = R"sql(
 delete from temp.maybe_threads where id in
   (select m.id from temp.maybe_threads m where exists
@@ -75,7 +75,9 @@ delete from temp.maybe_threads where id in
       (select tip_message_hash from threads where id = m.id) in
       (t.tip_message_hash, t.parent_message_hash)));
 update threads set tip_message_hash = (select t.tip_message_hash from turns t
-    where t.thread_id = threads.id order by t.id desc limit 1)
+    left join turn_records r on r.turn_id = t.id
+    where t.thread_id = threads.id and coalesce(r.state, 'done') in ('done', 'stopped')
+    order by t.id desc limit 1)
   where id in (select id from temp.maybe_threads);
 update threads set forked_from = null where forked_from in
   (select m.id from temp.maybe_threads m

@@ -21,7 +21,8 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// s (system) <- u1 <- a1 <- u2 <- a2, and a fork: a1 <- u3 <- a3. Turns t1, t2 in thread A, t3 in B.
+// s (system) <- u1 <- a1 <- u2 <- a2, and a fork: a1 <- u3 <- a3. Turns t1, t2 in thread A, t3, which
+// failed, in B.
 constexpr const char* kTwoThreads = R"sql(
 insert into messages values ('s', null, 'system', null), ('u1', 's', 'user', null),
   ('a1', 'u1', 'assistant', null), ('u2', 'a1', 'user', null), ('a2', 'u2', 'assistant', null),
@@ -39,7 +40,7 @@ insert into parts values (1, 's', 0, 'text', null, 'Be brief', null),
 insert into part_fragments values (4, 7, 0);
 insert into part_attachments values (5, 'img', 0);
 insert into schemas values ('sid', '{"type":"object"}');
-insert into threads values ('A', 'Swans', 'a2', null, '2026'), ('B', 'Geese', 'a3', 'A', '2026');
+insert into threads values ('A', 'Swans', 'a2', null, '2026'), ('B', 'Geese', 'a1', 'A', '2026');
 insert into turns (id, thread_id, parent_message_hash, tip_message_hash, model, options_json, schema_id,
     input_tokens, output_tokens, duration_ms, datetime_utc) values
   ('t1', 'A', 'u1', 'a1', 'm1', null, null, 5, 2, 10, '2026-08-01T10:00:00.5+00:00'),
@@ -293,6 +294,36 @@ TEST_F(LogReader, NoTableOfATurnIsForgotten) {
                             "attachments", "schemas", "threads", "conversations", "renderings"}) {
     EXPECT_EQ(count(db, table), 0) << table;
   }
+}
+
+TEST_F(LogReader, ThreadsGoOnFromBeforeWhatFailed) {
+  auto db = ledger("a.db", kTwoThreads);
+  // After t2 a turn that failed, and one whose program was killed.
+  execute(db, R"sql(
+insert into messages values ('u4', 'a2', 'user', null), ('a4', 'u4', 'assistant', null),
+  ('u5', 'a2', 'user', null);
+insert into turns (id, thread_id, parent_message_hash, tip_message_hash) values
+  ('t4', 'A', 'u4', 'a4'), ('t5', 'A', 'u5', 'u5');
+insert into turn_records (turn_id, state) values ('t4', 'failed'), ('t5', 'running');
+)sql");
+  const auto tip = [](Database& of, const std::string& thread) {
+    return *of.read([&](SQLite::Database& sql) -> Result<std::string> {
+      SQLite::Statement row(sql, "select tip_message_hash from threads where id = ?");
+      row.bind(1, thread);
+      return row.executeStep() ? row.getColumn(0).getString() : "no thread";
+    });
+  };
+  auto fresh = ledger("b.db", "");
+  ASSERT_TRUE(import_log(fresh, db.path()));
+  EXPECT_EQ(tip(fresh, "A"), "a2");
+  EXPECT_EQ(tip(fresh, "B"), "a1");
+  auto older = ledger("c.db", kTwoThreads);
+  execute(older, "delete from turns where id = 't2';"
+                 "update threads set tip_message_hash = 'a1' where id = 'A'");
+  ASSERT_TRUE(import_log(older, db.path()));
+  EXPECT_EQ(tip(older, "A"), "a2");
+  ASSERT_TRUE(delete_turns(db, {"t2"}));
+  EXPECT_EQ(tip(db, "A"), "a1");
 }
 
 TEST_F(LogReader, ImportsTheOldestTable) {
