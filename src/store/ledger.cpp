@@ -78,10 +78,10 @@ FragmentRows fragments_of_turn(SQLite::Database& sql, const std::string& turn) {
 }
 
 std::string typed_prompt(SQLite::Database& sql, const StartedTurn& turn) {
-  if (turn.tip.empty()) return {};
-  const StoredMessage last = read_message(sql, turn.tip);
-  if (last.message.role != "user") return {};
-  return literal_text(last.message.text(), fragments_of_turn(sql, turn.turn_id));
+  LogChain chain(sql);
+  const ChainMessage* last = chain.message(turn.tip);
+  if (!last || last->role != "user") return {};
+  return literal_text(message_of(sql, *last).text(), fragments_of_turn(sql, turn.turn_id));
 }
 
 // The rendering of the thread's turn before this one: a prompt in a conversation begins with it.
@@ -123,14 +123,18 @@ std::optional<std::string> first_text(SQLite::Database& sql, const char* query,
   return text_of(row.getColumn(0));
 }
 
-std::vector<Message> read_chain(SQLite::Database& sql, const std::string& tip) {
-  std::vector<Message> messages;
-  for (std::string at = tip; !at.empty();) {
-    StoredMessage stored = read_message(sql, at);
-    messages.push_back(std::move(stored.message));
-    at = std::move(stored.parent);
+// From the first message to the one with that hash. `name` is what an error calls the file.
+Result<std::vector<Message>> read_chain(SQLite::Database& sql, const std::string& tip,
+                                        const std::string& name) {
+  LogChain chain(sql);
+  const auto stored = chain.between(tip, "");
+  if (const std::string& before = stored.empty() ? tip : stored.front()->parent; !before.empty()) {
+    return fail(ErrorKind::kCorrupt,
+                "{}: the conversation cannot be read: its message {} is missing or its own ancestor",
+                name, before);
   }
-  std::reverse(messages.begin(), messages.end());
+  std::vector<Message> messages;
+  for (const ChainMessage* message : stored) messages.push_back(message_of(sql, *message));
   return messages;
 }
 
@@ -280,28 +284,12 @@ Result<Thread> Ledger::thread(const std::string& id) {
     thread.model =
         first_text(sql, "select model from turns where thread_id = ? order by id desc limit 1", id)
             .value_or(legacy.value_or(""));
-    thread.messages = thread.tip.empty() && legacy ? legacy_messages(sql, id)
-                                                   : read_chain(sql, thread.tip);
-    return thread;
-  });
-}
-
-Result<std::vector<Message>> Ledger::chain(const std::string& tip) {
-  return database_.read([&](SQLite::Database& sql) -> Result<std::vector<Message>> {
-    return read_chain(sql, tip);
-  });
-}
-
-Result<std::vector<std::string>> Ledger::verify() {
-  return database_.read([&](SQLite::Database& sql) -> Result<std::vector<std::string>> {
-    std::vector<std::string> broken;
-    SQLite::Statement rows(sql, "select hash from messages");
-    while (rows.executeStep()) {
-      const std::string hash = rows.getColumn(0).getString();
-      const StoredMessage stored = read_message(sql, hash);
-      if (message_hash(stored.message, stored.parent) != hash) broken.push_back(hash);
+    if (thread.tip.empty() && legacy) {
+      thread.messages = legacy_messages(sql, id);
+    } else {
+      HOB_TRY(thread.messages, read_chain(sql, thread.tip, database_.path()));
     }
-    return broken;
+    return thread;
   });
 }
 

@@ -88,12 +88,8 @@ class Ledger {
   // As llm chooses: the highest id among threads and the conversations of older versions. Nothing
   // in an empty ledger.
   Result<std::optional<Thread>> newest_thread();
-  // kNotFound: "No conversation found with id=...".
+  // kNotFound: "No conversation found with id=...". kCorrupt where messages of it are missing.
   Result<Thread> thread(const std::string& id);
-  // From the first to the one with that hash; an empty hash gives none.
-  Result<std::vector<Message>> chain(const std::string& tip);
-  // Messages whose content no longer gives their hash: damaged rows, files changed since.
-  Result<std::vector<std::string>> verify();
 
   Result<TurnRecord> record(const std::string& turn_id);
 

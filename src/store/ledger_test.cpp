@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "os/file.h"
+#include "store/message_rows.h"
 
 namespace hob::store {
 namespace {
@@ -33,6 +34,32 @@ std::string text(Ledger& ledger, const std::string& query) {
   });
   EXPECT_TRUE(result) << query << ": " << result.error().message;
   return result.value_or("");
+}
+
+// Messages whose content, as it is read back, does not give their hash.
+std::vector<std::string> broken(Ledger& ledger) {
+  const auto hashes = ledger.database().read(
+      [](SQLite::Database& sql) -> Result<std::vector<std::string>> {
+        std::vector<std::string> found;
+        LogChain chain(sql);
+        SQLite::Statement rows(sql, "select hash from messages");
+        while (rows.executeStep()) {
+          const ChainMessage& stored = *chain.message(rows.getColumn(0).getString());
+          if (message_hash(message_of(sql, stored), stored.parent) != stored.hash)
+            found.push_back(stored.hash);
+        }
+        return found;
+      });
+  EXPECT_TRUE(hashes) << hashes.error().message;
+  return hashes.value_or(std::vector<std::string>());
+}
+
+void execute(Ledger& ledger, const char* rows) {
+  const auto done = ledger.database().write([&](SQLite::Database& sql) -> Result<> {
+    sql.exec(rows);
+    return {};
+  });
+  EXPECT_TRUE(done) << done.error().message;
 }
 
 // Turns that full text search finds.
@@ -74,7 +101,7 @@ TEST(Ledger, ATurnIsThereBeforeTheCallAndWholeAfterIt) {
   EXPECT_EQ(text(ledger, "select tip_message_hash from threads"), *tip);
   EXPECT_EQ(found(ledger, "roof"), 1);
   EXPECT_EQ(number(ledger, "select count(*) from message_tree"), 2);
-  EXPECT_THAT(*ledger.verify(), IsEmpty());
+  EXPECT_THAT(broken(ledger), IsEmpty());
 }
 
 TEST(Ledger, ConversationsShareWhatTheyHaveInCommon) {
@@ -137,15 +164,12 @@ TEST(Ledger, FragmentsAreStoredOnceAndAreNotSearched) {
             R"({"text_ref": [{"fragment": 1}, {"literal": "\nwho"}]})");
   EXPECT_EQ(text(ledger, "select prompt from turn_search limit 1"), "\nwho");
   EXPECT_EQ(number(ledger, "select count(*) from turn_fragments where kind = 'prompt'"), 2);
-  EXPECT_THAT(*ledger.verify(), IsEmpty());
+  EXPECT_THAT(broken(ledger), IsEmpty());
   const auto newest = ledger.newest_thread();
   ASSERT_TRUE(newest && *newest);
   EXPECT_EQ((*newest)->messages[0].text(), novel + "\nwhy");
-  ASSERT_TRUE(ledger.database().write([](SQLite::Database& sql) -> Result<> {
-    sql.exec("update fragments set content = 'another'");
-    return {};
-  }));
-  EXPECT_EQ(ledger.verify()->size(), 2u);  // both questions
+  execute(ledger, "update fragments set content = 'another'");
+  EXPECT_EQ(broken(ledger).size(), 2u);  // both questions
 }
 
 TEST(Ledger, AttachmentsAreStoredByTheirBytes) {
@@ -160,11 +184,12 @@ TEST(Ledger, AttachmentsAreStoredByTheirBytes) {
   ASSERT_TRUE(turn) << turn.error().message;
   EXPECT_EQ(number(ledger, "select length(content) from attachments"), 3);
   EXPECT_EQ(number(ledger, "select count(*) from part_attachments"), 1);
-  const auto messages = ledger.chain(turn->tip);
-  ASSERT_TRUE(messages);
-  ASSERT_TRUE(messages->at(0).parts.at(1).attachment);
-  EXPECT_EQ(messages->at(0).parts[1].attachment->content, bytes);
-  EXPECT_THAT(*ledger.verify(), IsEmpty());
+  ASSERT_TRUE(ledger.finish(*turn, answering("a picture")));
+  const auto thread = ledger.thread(turn->thread_id);
+  ASSERT_TRUE(thread) << thread.error().message;
+  ASSERT_TRUE(thread->messages.at(0).parts.at(1).attachment);
+  EXPECT_EQ(thread->messages[0].parts[1].attachment->content, bytes);
+  EXPECT_THAT(broken(ledger), IsEmpty());
 }
 
 TEST(Ledger, RecordsComeBackAsTheyWere) {
@@ -228,6 +253,32 @@ TEST(Ledger, APromptThatGoesOnIsStoredAsTheRest) {
   ASSERT_TRUE(ledger.finish(*two, end));
   EXPECT_EQ(ledger.record(two->turn_id)->rendered_prompt, "<|im_start|>user\nhello and more");
   EXPECT_EQ(text(ledger, "select tail from renderings where base_hash is not null"), " and more");
+  // What only a damaged or hostile file has.
+  execute(ledger, "update renderings set base_hash = hash");
+  EXPECT_FALSE(ledger.record(two->turn_id)->rendered_prompt);
+}
+
+TEST(Ledger, DamagedConversationsAreAnError) {
+  Ledger ledger = fresh();
+  const std::string deep(100'000, '[');
+  execute(ledger, fmt::format(R"sql(
+insert into messages values ('c1', 'c2', 'user', null), ('c2', 'c1', 'assistant', null),
+  ('m', 'missing', 'user', null), ('d', null, 'user', '{0}');
+insert into parts values (1, 'd', 0, 'text', null, 'hello', '{{"text_ref": {0}'),
+  (2, 'd', 1, null, null, null, null);
+insert into threads (id, tip_message_hash) values ('circle', 'c1'), ('gap', 'm'),
+  ('none', 'missing'), ('deep', 'd');
+)sql",
+                              deep)
+                      .c_str());
+  for (const char* id : {"circle", "gap", "none"}) {
+    const auto thread = ledger.thread(id);
+    ASSERT_FALSE(thread) << id;
+    EXPECT_EQ(thread.error().kind, ErrorKind::kCorrupt);
+  }
+  const auto thread = ledger.thread("deep");
+  ASSERT_TRUE(thread) << thread.error().message;
+  EXPECT_EQ(thread->messages.at(0).text(), "hello");
 }
 
 TEST(Ledger, WhatIsNotThereIsNamed) {

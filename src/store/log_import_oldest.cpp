@@ -6,9 +6,10 @@
 #include <map>
 #include <optional>
 
+#include "store/bind.h"
 #include "store/json_text.h"
-#include "store/log_chain.h"
 #include "store/log_import.h"
+#include "store/log_reader.h"
 #include "store/message.h"
 
 namespace hob::store {
@@ -123,7 +124,7 @@ void import_oldest(SQLite::Database& sql, ImportCounts& counts) {
       if (const Text text = column_text(rows.getColumn(i))) add_response.bind(i + 1, *text);
     }
     add_response.bind(9, conversation->second);
-    if (const Count duration = column_count(rows.getColumn(9))) add_response.bind(10, *duration);
+    if (const Count duration = integer_of(rows.getColumn(9))) add_response.bind(10, *duration);
     if (const Text when = column_text(rows.getColumn(10))) add_response.bind(11, *when);
     const int added = add_response.exec();
     counts.responses += added;
