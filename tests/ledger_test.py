@@ -135,6 +135,9 @@ class RecordTest(LedgerTest):
         # One message, one attachment: the same bytes of the same type.
         self.assertEqual(self.rows("select path is not null, content is null from attachments"),
                          [(True, True)])
+        self.hob("look again", "-a", "-", stdin=PNG)
+        self.hob("and again", "-a", picture)
+        self.assertEqual(self.rows("select content from attachments"), [(PNG,)])
         self.assertEqual(self.hob("look", "-a", "none.png", status=2).err.splitlines()[-1],
                          "Error: File none.png does not exist")
         self.assertIn("only image/png", self.hob("look", "--at", picture, "audio/wav", status=1).err)

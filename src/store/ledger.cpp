@@ -157,7 +157,12 @@ int64_t ensure_fragment(SQLite::Database& sql, const FragmentText& fragment) {
 
 std::string ensure_attachment(SQLite::Database& sql, const Attachment& attachment) {
   const std::string id = attachment.id();
-  SQLite::Statement row(sql, "insert or replace into attachments values (?, ?, ?, ?, ?)");
+  // Bytes that are stored stay: the file that has them too may be gone tomorrow.
+  SQLite::Statement row(sql,
+                        "insert into attachments (id, type, path, url, content)"
+                        " values (?, ?, ?, ?, ?) on conflict(id) do update set"
+                        " type = excluded.type, path = excluded.path, url = excluded.url,"
+                        " content = coalesce(content, excluded.content)");
   row.bind(1, id);
   bind_text(row, 2, attachment.type);
   bind_text(row, 3, attachment.path);

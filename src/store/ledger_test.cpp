@@ -192,6 +192,24 @@ TEST(Ledger, AttachmentsAreStoredByTheirBytes) {
   EXPECT_THAT(broken(ledger), IsEmpty());
 }
 
+TEST(Ledger, TheBytesOfAnAttachmentStayWhenItComesAgainByPath) {
+  Ledger ledger = fresh();
+  const std::string path = testing::TempDir() + "attached.png";
+  ASSERT_TRUE(os::write_file_atomically(path, "bytes"));
+  for (const Attachment& attachment :
+       {Attachment{.type = "image/png", .content = "bytes"}, Attachment{.type = "image/png", .path = path}}) {
+    TurnStart start = asking("");
+    start.messages[0].parts[0].text = attachment.path;  // another message each time
+    start.messages[0].parts.push_back({.kind = PartKind::kAttachment, .attachment = attachment});
+    ASSERT_TRUE(ledger.begin(start));
+  }
+  EXPECT_EQ(number(ledger, "select count(*) from attachments"), 1);
+  EXPECT_EQ(text(ledger, "select content from attachments"), "bytes");
+  EXPECT_EQ(text(ledger, "select path from attachments"), path);
+  std::filesystem::remove(path);
+  EXPECT_THAT(broken(ledger), IsEmpty());
+}
+
 TEST(Ledger, RecordsComeBackAsTheyWere) {
   Ledger ledger = fresh();
   TurnEnd end = answering("x");
