@@ -245,7 +245,10 @@ Result<std::string> Ledger::finish(const StartedTurn& turn, const TurnEnd& end) 
     row.bind(6, end.duration_ms);
     bind_text(row, 7, end.response_json.is_null() ? "" : json_text(end.response_json));
     row.bind(8, turn.turn_id);
-    row.exec();
+    if (row.exec() != 1) {
+      return fail(ErrorKind::kNotFound, "{}: the turn {} was deleted before it ended",
+                  database_.path(), turn.turn_id);
+    }
     std::string response;
     for (const Message& message : end.messages) {
       if (message.role == "assistant") response += message.text();

@@ -82,7 +82,7 @@ class Ledger {
   static Result<Ledger> memory();
 
   Result<StartedTurn> begin(const TurnStart& start);
-  // The hash of the thread's last message now.
+  // The hash of the thread's last message now. kNotFound where the turn is gone; nothing is written.
   Result<std::string> finish(const StartedTurn& turn, const TurnEnd& end);
 
   // As llm chooses: the highest id among threads and the conversations of older versions. Nothing

@@ -148,6 +148,19 @@ TEST(Ledger, AFailedTurnIsKeptAndTheConversationGoesOnBeforeIt) {
   EXPECT_EQ(found(ledger, "half"), 1);
 }
 
+TEST(Ledger, ATurnThatIsGoneCannotEnd) {
+  Ledger ledger = fresh();
+  const auto turn = ledger.begin(asking("a"));
+  ASSERT_TRUE(turn);
+  execute(ledger, "delete from turns; delete from turn_records; delete from threads");
+  const auto tip = ledger.finish(*turn, answering("b"));
+  ASSERT_FALSE(tip);
+  EXPECT_EQ(tip.error().kind, ErrorKind::kNotFound);
+  EXPECT_EQ(number(ledger, "select count(*) from turn_records"), 0);
+  EXPECT_EQ(number(ledger, "select count(*) from turn_search"), 0);
+  EXPECT_EQ(number(ledger, "select count(*) from messages"), 1);
+}
+
 TEST(Ledger, FragmentsAreStoredOnceAndAreNotSearched) {
   Ledger ledger = fresh();
   const std::string novel(1000, 'n');
