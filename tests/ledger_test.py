@@ -173,6 +173,20 @@ class RecordTest(LedgerTest):
         self.assertEqual(self.rows("pragma integrity_check", copy), [("ok",)])
         self.hob("logs", "backup", copy, status=1)
 
+    def test_a_backup_is_whole_or_not_there(self):
+        limit = 1 << 16
+        self.hob(stdin=json.dumps({"raw": "r" * 4 * limit}).encode())
+
+        def little_room():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        folder = self.work / "copies"
+        folder.mkdir()
+        done = self.hob("logs", "backup", folder / "copy.db", status=1, preexec_fn=little_room)
+        self.assertIn(str(folder / "copy.db"), done.err)
+        self.assertEqual(list(folder.iterdir()), [])
+
 
 class RobustTest(LedgerTest):
     def test_kills_at_any_moment_lose_no_finished_turn(self):

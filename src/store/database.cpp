@@ -9,6 +9,7 @@
 #include <set>
 #include <thread>
 
+#include "os/atomic_file.h"
 #include "os/file.h"
 #include "store/clock.h"
 
@@ -205,14 +206,15 @@ Result<> Database::attach(const std::string& path, const std::string& name) {
 
 Result<> Database::backup(const std::string& path) {
   if (os::file_exists(path)) return fail(ErrorKind::kInvalid, "{}: there is a file already", path);
+  HOB_TRY(auto file, os::AtomicFile::create(path));
   try {
     SQLite::Statement vacuum(*sql_, "vacuum into ?");
-    vacuum.bind(1, path);
+    vacuum.bind(1, file.part());
     vacuum.exec();
-    return {};
   } catch (const SQLite::Exception& error) {
     return tl::unexpected<Error>(sqlite_error(path, error));
   }
+  return file.commit();
 }
 
 Result<bool> Database::has_table(std::string_view name) {

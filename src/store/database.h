@@ -75,7 +75,7 @@ class Database {
 
   // Makes the tables of another database file readable as `name`.TABLE.
   Result<> attach(const std::string& path, const std::string& name);
-  // A compact copy (VACUUM INTO). The file must not exist.
+  // A compact copy (VACUUM INTO), whole or not there. The file must not exist.
   Result<> backup(const std::string& path);
 
   Result<bool> has_table(std::string_view name);  // table or view

@@ -174,6 +174,7 @@ TEST(Database, AttachesAndBacksUp) {
   EXPECT_FALSE(one->attach(folder + "/none.db", "x"));
   ASSERT_TRUE(two->backup(folder + "/copy.db"));
   EXPECT_FALSE(two->backup(folder + "/copy.db"));
+  EXPECT_FALSE(two->backup(folder + "/nowhere/copy.db"));
   auto copy = Database::open(folder + "/copy.db", Access::kRead, kSteps);
   ASSERT_TRUE(copy);
   EXPECT_EQ(number(*copy, "select n from t"), 5);
