@@ -167,7 +167,7 @@ TEST(Database, ManyOpenersOfANewFileAndManyWriters) {
 TEST(Database, AttachesAndBacksUp) {
   const std::string folder = fresh_folder();
   auto one = Database::open(folder + "/one.db", Access::kCreate, kSteps);
-  auto two = Database::open(folder + "/two's.db", Access::kCreate, kSteps);
+  auto two = Database::open("/" + folder + "/two's.db", Access::kCreate, kSteps);
   ASSERT_TRUE(one && two && insert(*two, 5));
   ASSERT_TRUE(one->attach(two->path(), "the \"second\""));
   EXPECT_EQ(number(*one, "select n from \"the \"\"second\"\"\".t"), 5);

@@ -261,6 +261,26 @@ bool is_log(SQLite::Database& sql, const char* schema) {
          !oldest_table(sql, schema).empty();
 }
 
+Result<ImportCounts> copy_log(SQLite::Database& sql, const std::string& path) {
+  if (!is_log(sql, "source")) {
+    return fail(ErrorKind::kInvalid,
+                "{}: not a log database: it has neither turns nor responses nor logs", path);
+  }
+  sql.exec("pragma defer_foreign_keys = 1");
+  ImportCounts found;
+  Copier copier(sql);
+  copy_shared(copier, found);
+  copy_turns(sql, copier, found);
+  copy_responses(sql, copier, found);
+  found.present = rows_of(sql, "turns") + rows_of(sql, "responses") - found.turns - found.responses;
+  import_oldest(sql, found);
+  for (const char* table : {"fragment_map", "tool_map", "instance_map", "fresh_messages",
+                            "part_map", "fresh_threads", "fresh_turns", "fresh_responses"}) {
+    sql.exec(fmt::format("drop table if exists temp.{}", table));
+  }
+  return found;
+}
+
 }  // namespace
 
 Result<LogLayout> log_layout(Database& db) {
@@ -275,24 +295,18 @@ Result<LogLayout> log_layout(Database& db) {
 
 Result<ImportCounts> import_log(Database& ledger, const std::string& path) {
   HOB_TRY_VOID(ledger.attach(path, "source"));
-  auto counts = ledger.write([&](SQLite::Database& sql) -> Result<ImportCounts> {
-    if (!is_log(sql, "source")) {
-      return fail(ErrorKind::kInvalid,
-                  "{}: not a log database: it has neither turns nor responses nor logs", path);
+  // Database::write would lock the other file too, which is only read.
+  auto counts = ledger.read([&](SQLite::Database& sql) -> Result<ImportCounts> {
+    try {
+      SQLite::Transaction transaction(sql, SQLite::TransactionBehavior::DEFERRED);
+      sql.exec("delete from main.turns where 0");  // takes the right to write to the ledger
+      HOB_TRY(const ImportCounts found, copy_log(sql, path));
+      transaction.commit();
+      return found;
+    } catch (const SQLite::Exception& error) {  // which does not say of which of the files
+      return tl::unexpected<Error>(
+          ledger.error_of(error, fmt::format("{} into {}", path, ledger.path())));
     }
-    sql.exec("pragma defer_foreign_keys = 1");
-    ImportCounts found;
-    Copier copier(sql);
-    copy_shared(copier, found);
-    copy_turns(sql, copier, found);
-    copy_responses(sql, copier, found);
-    found.present = rows_of(sql, "turns") + rows_of(sql, "responses") - found.turns - found.responses;
-    import_oldest(sql, found);
-    for (const char* table : {"fragment_map", "tool_map", "instance_map", "fresh_messages",
-                              "part_map", "fresh_threads", "fresh_turns", "fresh_responses"}) {
-      sql.exec(fmt::format("drop table if exists temp.{}", table));
-    }
-    return found;
   });
   const auto detached = ledger.read([](SQLite::Database& sql) -> Result<> {
     sql.exec("detach database source");

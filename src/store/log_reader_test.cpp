@@ -20,6 +20,7 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
 // s (system) <- u1 <- a1 <- u2 <- a2, and a fork: a1 <- u3 <- a3. Turns t1, t2 in thread A, t3, which
 // failed, in B.
@@ -324,6 +325,41 @@ insert into turn_records (turn_id, state) values ('t4', 'failed'), ('t5', 'runni
   EXPECT_EQ(tip(older, "A"), "a2");
   ASSERT_TRUE(delete_turns(db, {"t2"}));
   EXPECT_EQ(tip(db, "A"), "a1");
+}
+
+TEST_F(LogReader, ImportsWhatOthersWriteTo) {
+  auto source = ledger("a.db", kTwoThreads);
+  auto db = ledger("b.db", "");
+  const auto imported = source.write([&](SQLite::Database&) -> Result<> {
+    const auto counts = import_log(db, source.path());
+    EXPECT_TRUE(counts) << counts.error().message;
+    EXPECT_EQ(count(db, "turns"), 3);
+    return {};
+  });
+  EXPECT_TRUE(imported);
+}
+
+TEST_F(LogReader, ImportsWhatCannotBeWrittenTo) {
+  { auto source = ledger("a.db", kTwoThreads); }
+  auto db = ledger("b.db", "");
+  fs::create_directories(folder_ / "sealed");
+  fs::rename(path("a.db"), path("sealed/a.db"));
+  fs::permissions(path("sealed/a.db"), fs::perms::owner_read);
+  fs::permissions(path("sealed"), fs::perms::owner_read | fs::perms::owner_exec);
+  const auto counts = import_log(db, path("sealed/a.db"));  // root may write all the same
+  fs::permissions(path("sealed"), fs::perms::owner_all);
+  ASSERT_TRUE(counts) << counts.error().message;
+  EXPECT_EQ(counts->turns, 3);
+}
+
+TEST_F(LogReader, ADamagedFileIsNamedNotTheLedger) {
+  { auto source = ledger("a.db", kTwoThreads); }
+  fs::resize_file(path("a.db"), fs::file_size(path("a.db")) / 2);
+  auto db = ledger("b.db", "");
+  const auto counts = import_log(db, path("a.db"));
+  ASSERT_FALSE(counts);
+  EXPECT_THAT(counts.error().message, StartsWith(path("a.db")));
+  EXPECT_EQ(count(db, "turns"), 0);
 }
 
 TEST_F(LogReader, ImportsTheOldestTable) {
