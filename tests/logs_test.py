@@ -71,6 +71,15 @@ class LogsTest(unittest.TestCase):
                 self.assertEqual(self.good("logs", *form, "-d", into), self.good("logs", *form, "-d", path))
             self.assertEqual(sqlite3.connect(into).execute("pragma integrity_check").fetchone()[0], "ok")
 
+    def test_the_oldest_logs_are_not_written_to(self):
+        path = self.database("oldest")
+        shown = self.good("logs", "-n", "0", "-d", path)
+        for arguments in (["-m", "echo", "hello"], ["logs", "delete", "1", "--yes"]):
+            done = self.hob(*arguments, "-d", path)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(b"'hob logs import' takes it over", done.stderr)
+        self.assertEqual(self.good("logs", "-n", "0", "-d", path), shown)
+
     def test_schemas_of_turns_are_listed(self):
         path = self.database("current")
         listed = json.loads(self.good("schemas", "--json", "-d", path))

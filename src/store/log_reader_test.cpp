@@ -371,6 +371,9 @@ TEST_F(LogReader, ImportsTheOldestTable) {
              " ('o', null, 'Goes on', '1', 'Two', 'm', '2023-04-01 21:00:00'),"
              " ('o', null, null, null, null, null, null)");
   }
+  const auto written = Database::open(path("old.db"), Access::kCreate, log_migrations());
+  ASSERT_FALSE(written) << "its rows would be hidden by the tables of later versions";
+  EXPECT_THAT(written.error().message, HasSubstr("'hob logs import' takes it over"));
   auto read_in_place = open_ledger(path("old.db"));
   ASSERT_TRUE(read_in_place) << read_in_place.error().message;
   EXPECT_EQ(read_turns(*read_in_place, {})->size(), 3u);
