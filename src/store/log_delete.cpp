@@ -280,7 +280,7 @@ Result<DeleteCounts> delete_turns(Database& ledger, const std::vector<std::strin
     // the write-ahead log until it is emptied.
     sql.exec("insert into turn_search_fts(turn_search_fts) values ('optimize')");
     sql.exec("insert into responses_fts(responses_fts) values ('optimize')");
-    sql.execAndGet("pragma wal_checkpoint(truncate)");
+    counts->overwritten = sql.execAndGet("pragma wal_checkpoint(truncate)").getInt() == 0;
     return {};
   }));
   return counts;
