@@ -274,6 +274,7 @@ Result<std::unique_ptr<Model>> open_local_model(const std::string& path, std::st
   info.kind = "Local";
   info.provider = "local";
   info.file = path;
+  info.file_state = model->file_state();
   info.constrains = true;
   return std::unique_ptr<Model>(new EngineModel(std::move(info), std::move(model), options));
 }

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "chat/local_model.h"
 #include "engine/engine.h"
+#include "os/file.h"
 #include "store/message.h"
 #include "store/turn_record.h"
 
@@ -27,7 +28,8 @@ struct ModelInfo {
   std::string id;        // what the ledger calls it and -m finds again
   std::string kind;      // "Local", "Echo"
   std::string provider;  // of turn_records: "local", "echo"
-  std::string file;      // of a local model
+  std::string file;          // of a local model
+  os::FileState file_state;  // when it was loaded
   bool streams = true;
   bool constrains = false;                    // a reply can be made to obey a schema
   std::vector<std::string> attachment_types;  // MIME types that it takes

@@ -90,10 +90,22 @@ class Recording {
     use.input_tokens = end.input_tokens;
     use.output_tokens = end.output_tokens;
     accounts::account(end.record, use);
-    if (!end.record.model_file.empty() && !ledger_->database().in_memory())
-      end.record.model_hash = model_hash(end.record.model_file, ledger_->database()).value_or("");
     auto tip = ledger_->finish(*turn_, end);
     tip ? void(tip_ = *std::move(tip)) : void(error_ = std::move(tip.error()));
+  }
+
+  // Which file the model is, once the turn is safe: to sum up a large one takes its time. Nothing
+  // where it is no longer the file that was loaded, or nobody can say; the turn is on record then
+  // all the same.
+  void note_file(const ModelInfo& model) {
+    if (!turn_ || error_ || model.file.empty() || ledger_->database().in_memory()) return;
+    const auto is_loaded = [&] {
+      const auto now = os::file_state(model.file);
+      return now && *now == model.file_state;
+    };
+    if (!is_loaded()) return;
+    const auto hash = model_hash(model.file, ledger_->database());
+    if (hash && is_loaded()) static_cast<void>(ledger_->set_model_hash(turn_->turn_id, *hash));
   }
 
   void describe(TurnResult& result) const {
@@ -128,6 +140,7 @@ class OpenTurn {
     if (reply) end.record.finish = reply->finish;
     recording_.finish(std::move(end),
                       {.model = model_.info().id, .energy = energy, .shared = shared});
+    recording_.note_file(model_.info());
     if (!reply) return tl::unexpected<Error>(std::move(reply.error()));
     TurnResult result{.reply = *std::move(reply), .duration_ms = duration};
     recording_.describe(result);

@@ -5,7 +5,9 @@
 
 #include <filesystem>
 
+#include "chat/model_hash.h"
 #include "chat/replay.h"
+#include "os/file.h"
 #include "tests/support/tiny_model.h"
 
 namespace hob::chat {
@@ -123,6 +125,26 @@ TEST(RunTurn, KeepsWhatAFailingModelSaid) {
                           " join turn_search using (turn_id)").getString();
   });
   EXPECT_EQ(row, "failed: the line broke: half a ");
+}
+
+TEST(RunTurn, TheHashIsOfTheFileThatWasLoaded) {
+  const std::string folder = testing::TempDir() + "hob_model_hash";
+  std::filesystem::remove_all(folder);
+  auto ledger = store::Ledger::open(folder + "/logs.db");
+  ASSERT_TRUE(ledger) << ledger.error().message;
+  const std::string file = test::write_tiny_model();
+  auto model = open_local_model(file, "tiny", {.threads = 1, .context = 256});
+  ASSERT_TRUE(model) << model.error().message;
+  TurnRequest request = asking("hello");
+  request.model.options = *(*model)->check_options({{"max_tokens", "1"}});
+  const auto hash = [&] {
+    const auto result = run_turn(**model, &*ledger, request, nullptr);
+    EXPECT_TRUE(result && result->recorded);
+    return ledger->record(result->turn_id)->model_hash;
+  };
+  EXPECT_EQ(hash(), *file_sha256(file));
+  ASSERT_TRUE(os::write_file_atomically(file, "another"));  // the model keeps what it has mapped
+  EXPECT_EQ(hash(), "");
 }
 
 TEST(RunTurn, RecordsAllThatAReplyDependsOn) {

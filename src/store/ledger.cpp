@@ -269,6 +269,16 @@ Result<std::string> Ledger::finish(const StartedTurn& turn, const TurnEnd& end) 
   });
 }
 
+Result<> Ledger::set_model_hash(const std::string& turn_id, const std::string& hash) {
+  return database_.write([&](SQLite::Database& sql) -> Result<> {
+    SQLite::Statement row(sql, "update turn_records set model_hash = ? where turn_id = ?");
+    row.bind(1, hash);
+    row.bind(2, turn_id);
+    row.exec();
+    return {};
+  });
+}
+
 Result<std::optional<Thread>> Ledger::newest_thread() {
   HOB_TRY(const std::string id, database_.read([](SQLite::Database& sql) -> Result<std::string> {
     SQLite::Statement row(sql,

@@ -85,6 +85,9 @@ class Ledger {
   // The hash of the thread's last message now. kNotFound where the turn is gone; nothing is written.
   Result<std::string> finish(const StartedTurn& turn, const TurnEnd& end);
 
+  // Which file the model was, by its SHA-256, where that is known only after the end.
+  Result<> set_model_hash(const std::string& turn_id, const std::string& hash);
+
   // As llm chooses: the highest id among threads and the conversations of older versions. Nothing
   // in an empty ledger.
   Result<std::optional<Thread>> newest_thread();
