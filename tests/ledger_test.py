@@ -104,6 +104,14 @@ class RecordTest(LedgerTest):
         missing = self.hob("x", "--cid", "nope", status=1)
         self.assertEqual(missing.err, "Error: No conversation found with id=nope\n")
 
+    def test_a_reply_that_says_nothing_keeps_questions_apart(self):
+        self.hob(json.dumps({"raw": ""}))
+        self.hob("second", "-c")
+        newest, = json.loads(self.hob("logs", "-n", "1", "--json").out)
+        self.assertEqual(newest["prompt"], "second")
+        self.assertEqual(self.rows("select role from messages order by rowid"),
+                         [("user",), ("assistant",)] * 2)
+
     def test_chat_is_one_thread(self):
         done = self.hob("chat", "-s", "sys", stdin=b"one\ntwo\nquit\n")
         self.assertIn('"prompt": "two"', done.out)

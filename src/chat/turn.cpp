@@ -68,7 +68,8 @@ store::TurnEnd failed(const Said& said, const Error& error, int64_t duration_ms)
   const bool stopped = error.kind == ErrorKind::kCancelled;
   end.state = stopped ? store::TurnState::kStopped : store::TurnState::kFailed;
   if (!stopped) end.error = error.message;
-  end.messages = reply_messages(said.text, said.reasoning);
+  const bool nothing = said.text.empty() && said.reasoning.empty();
+  if (stopped || !nothing) end.messages = reply_messages(said.text, said.reasoning);
   end.duration_ms = duration_ms;
   return end;
 }
@@ -161,7 +162,6 @@ std::vector<store::Message> reply_messages(const std::string& text, const std::s
   if (!reasoning.empty())
     message.parts.push_back({.kind = store::PartKind::kReasoning, .text = reasoning});
   if (!text.empty()) message.parts.push_back({.text = text});
-  if (message.parts.empty()) return {};
   return {message};
 }
 

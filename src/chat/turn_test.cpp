@@ -127,6 +127,26 @@ TEST(RunTurn, KeepsWhatAFailingModelSaid) {
   EXPECT_EQ(row, "failed: the line broke: half a ");
 }
 
+TEST(RunTurn, AReplyThatSaysNothingStandsBetweenTwoQuestions) {
+  auto ledger = fresh();
+  const auto roles = [&](const std::string& thread) {
+    std::vector<std::string> out;
+    for (const auto& message : ledger.thread(thread)->messages) out.push_back(message.role);
+    return out;
+  };
+  const auto silent = run_turn(*echo_model(), &ledger, asking(R"({"raw": ""})"), nullptr);
+  ASSERT_TRUE(silent && silent->recorded);
+  EXPECT_EQ(silent->reply.text, "");
+  EXPECT_THAT(roles(silent->thread_id), ElementsAre("user", "assistant"));
+
+  const std::atomic<bool> cancel{true};  // before the first token
+  TurnRequest request = asking("hello");
+  request.model.cancel = &cancel;
+  const auto stopped = run_turn(*tiny(), &ledger, request, nullptr);
+  ASSERT_TRUE(stopped && stopped->reply.stopped);
+  EXPECT_THAT(roles(stopped->thread_id), ElementsAre("user", "assistant"));
+}
+
 TEST(RunTurn, TheHashIsOfTheFileThatWasLoaded) {
   const std::string folder = testing::TempDir() + "hob_model_hash";
   std::filesystem::remove_all(folder);
