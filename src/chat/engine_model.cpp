@@ -131,12 +131,14 @@ class EngineModel : public Model {
 
   Result<ModelReply> reply(const ModelRequest& request, const OnText& on_text) override {
     HOB_TRY(const ReplyOptions options, options_of(request));
-    HOB_TRY(RenderedPrompt rendered, render(request));
+    HOB_TRY(const RenderedPrompt rendered, render(request));
+    store::TurnRecord record = planned(options, rendered);
+    if (request.on_record) request.on_record(record);
     const auto show = [&](std::string_view text) {
       if (on_text) on_text(Stream::kText, text);
     };
     HOB_TRY(Reply reply, model_->reply_rendered(rendered, options, show));
-    return answer(options, std::move(rendered), std::move(reply));
+    return answer(options, std::move(record), std::move(reply));
   }
 
   Result<> replies(size_t width, const NextJob& next) override {
@@ -167,16 +169,19 @@ class EngineModel : public Model {
   Result<ReplyJob> to_reply_job(const ModelJob& job) const {
     HOB_TRY(ReplyOptions options, options_of(job.request));
     HOB_TRY(RenderedPrompt rendered, render(job.request));
-    auto on_done = [this, options, rendered, done = job.on_done](Result<Reply> reply) {
+    store::TurnRecord record = planned(options, rendered);
+    if (job.request.on_record) job.request.on_record(record);
+    auto on_done = [options, record = std::move(record), done = job.on_done](Result<Reply> reply) {
       if (!reply) return done(tl::unexpected<Error>(std::move(reply.error())));
-      done(answer(options, rendered, *std::move(reply)));
+      done(answer(options, record, *std::move(reply)));
     };
     return ReplyJob{std::move(rendered), std::move(options), std::move(on_done)};
   }
 
-  ModelReply answer(const ReplyOptions& options, RenderedPrompt rendered, Reply reply) const {
+  static ModelReply answer(const ReplyOptions& options, store::TurnRecord record, Reply reply) {
     ModelReply out;
-    out.record = record(options, std::move(rendered), reply);
+    out.record = std::move(record);
+    add_reply(out.record, reply);
     out.text = reply.text;
     out.input_tokens = static_cast<int64_t>(reply.usage.prompt_tokens);
     out.output_tokens = static_cast<int64_t>(reply.usage.reply_tokens);
@@ -224,18 +229,14 @@ class EngineModel : public Model {
     return out;
   }
 
-  store::TurnRecord record(const ReplyOptions& options, RenderedPrompt rendered,
-                           const Reply& reply) const {
+  // All that decides a reply.
+  store::TurnRecord planned(const ReplyOptions& options, const RenderedPrompt& rendered) const {
     store::TurnRecord out;
-    out.finish = finish_name(reply);
     out.provider = info_.provider;
     out.model_file = info_.file;
     out.template_hash = store::sha256(template_source(model_->tokenizer()));
     out.raw = rendered.plain;
-    out.rendered_prompt = std::move(rendered.text);
-    out.prompt_tokens_hash = token_hash(reply.prompt);
-    out.output_ids.emplace();
-    for (const ReplyToken& token : reply.tokens) out.output_ids->push_back(token.token);
+    out.rendered_prompt = rendered.text;
     out.sampler = ordered_json::object();
     for (const auto& [name, value] : engine::option_values(options.sampler)) {
       if (name != "seed") out.sampler[name] = typed(value);
@@ -253,10 +254,17 @@ class EngineModel : public Model {
     out.isa = model_->engine().isa();
     out.kv = kv_name(options_.kv);
     out.numerics = options_.numerics == kernels::Numerics::kNative ? "native" : "portable";
-    out.cached_tokens = static_cast<int64_t>(reply.usage.cached_tokens);
-    out.prompt_seconds = reply.usage.prompt_seconds;
-    out.reply_seconds = reply.usage.reply_seconds;
     return out;
+  }
+
+  static void add_reply(store::TurnRecord& record, const Reply& reply) {
+    record.finish = finish_name(reply);
+    record.prompt_tokens_hash = token_hash(reply.prompt);
+    record.output_ids.emplace();
+    for (const ReplyToken& token : reply.tokens) record.output_ids->push_back(token.token);
+    record.cached_tokens = static_cast<int64_t>(reply.usage.cached_tokens);
+    record.prompt_seconds = reply.usage.prompt_seconds;
+    record.reply_seconds = reply.usage.reply_seconds;
   }
 
   ModelInfo info_;

@@ -46,9 +46,10 @@ store::TurnStart start_of(const Model& model, const TurnRequest& request) {
   return start;
 }
 
-// What the model has said, also where it then fails.
+// What is known of a reply also where the model then fails.
 struct Said {
   std::string text, reasoning;
+  store::TurnRecord record;
 };
 
 store::TurnEnd end_of(const ModelReply& reply, int64_t duration_ms) {
@@ -109,6 +110,12 @@ class Recording {
     if (hash && is_loaded()) static_cast<void>(ledger_->set_model_hash(turn_->turn_id, *hash));
   }
 
+  // The model's error, and the ledger's.
+  Error with_own(Error error) const {
+    if (error_) error.message += "; and the turn is not in the ledger: " + error_->message;
+    return error;
+  }
+
   void describe(TurnResult& result) const {
     if (turn_) result.turn_id = turn_->turn_id, result.thread_id = turn_->thread_id;
     result.tip = tip_;
@@ -137,12 +144,12 @@ class OpenTurn {
     const int64_t duration =
         std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun_).count();
     store::TurnEnd end = reply ? end_of(*reply, duration) : failed(said, reply.error(), duration);
-    end.record = with_origin(reply ? reply->record : store::TurnRecord(), model_, request_);
+    end.record = with_origin(reply ? reply->record : said.record, model_, request_);
     if (reply) end.record.finish = reply->finish;
     recording_.finish(std::move(end),
                       {.model = model_.info().id, .energy = energy, .shared = shared});
     recording_.note_file(model_.info());
-    if (!reply) return tl::unexpected<Error>(std::move(reply.error()));
+    if (!reply) return tl::unexpected<Error>(recording_.with_own(std::move(reply.error())));
     TurnResult result{.reply = *std::move(reply), .duration_ms = duration};
     recording_.describe(result);
     return result;
@@ -174,7 +181,9 @@ Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnReque
     (stream == Stream::kText ? said.text : said.reasoning) += text;
     if (on_text) on_text(stream, text);
   };
-  auto reply = model.reply(request.model, listen);
+  ModelRequest asked = request.model;
+  asked.on_record = [&](const store::TurnRecord& record) { said.record = record; };
+  auto reply = model.reply(asked, listen);
   return turn.end(std::move(reply), said, energy.stop(), /*shared=*/false);
 }
 
@@ -182,6 +191,7 @@ Result<> run_turns(Model& model, store::Ledger* ledger, size_t width, const Next
   struct Running {
     TurnJob job;
     OpenTurn turn;  // of `job`
+    Said said;
     Running(TurnJob given, const Model& model, store::Ledger* ledger)
         : job(std::move(given)), turn(model, ledger, job.request) {}
   };
@@ -190,11 +200,15 @@ Result<> run_turns(Model& model, store::Ledger* ledger, size_t width, const Next
     auto job = next();
     if (!job) return std::nullopt;
     const auto running = std::make_shared<Running>(*std::move(job), model, ledger);
-    return ModelJob{running->job.request.model,
-                    [&energy, width, running](Result<ModelReply> reply) {
-                      running->job.on_done(
-                          running->turn.end(std::move(reply), {}, energy.lap(), width > 1));
-                    }};
+    ModelJob asked{running->job.request.model,
+                   [&energy, width, running](Result<ModelReply> reply) {
+                     running->job.on_done(running->turn.end(std::move(reply), running->said,
+                                                            energy.lap(), width > 1));
+                   }};
+    asked.request.on_record = [running](const store::TurnRecord& record) {
+      running->said.record = record;
+    };
+    return asked;
   });
 }
 

@@ -38,7 +38,8 @@ struct TurnResult {
 };
 
 // Asks the model; `ledger` null: nothing is written. The turn is in the ledger before the model is
-// called. An error is the model's; what it said before is in the ledger as a failed turn.
+// called. An error is the model's; what it said before, and what the reply was to depend on, is in
+// the ledger as a failed turn, or the error says why not.
 Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnRequest& request,
                             const OnText& on_text);
 

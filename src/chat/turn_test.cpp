@@ -7,6 +7,7 @@
 
 #include "chat/model_hash.h"
 #include "chat/replay.h"
+#include "chat/turns.h"
 #include "os/file.h"
 #include "tests/support/tiny_model.h"
 
@@ -125,6 +126,50 @@ TEST(RunTurn, KeepsWhatAFailingModelSaid) {
                           " join turn_search using (turn_id)").getString();
   });
   EXPECT_EQ(row, "failed: the line broke: half a ");
+}
+
+TEST(RunTurn, AFailedTurnHasWhatItsReplyWasToDependOn) {
+  auto ledger = fresh();
+  auto model = tiny();
+  std::string prompt;
+  for (int i = 0; i < 300; ++i) prompt += "many words ";  // more than the context holds
+  TurnRequest request = asking(prompt);
+  request.model.options = *model->check_options({{"seed", "7"}});
+  EXPECT_FALSE(run_turn(*model, &ledger, request, nullptr));
+  auto jobs = 1;
+  ASSERT_TRUE(run_turns(*model, &ledger, 2, [&]() -> std::optional<TurnJob> {
+    if (jobs-- == 0) return std::nullopt;
+    return TurnJob{request, [](Result<TurnResult> result) { EXPECT_FALSE(result); }};
+  }));
+  const auto turns = ledger.database().read([](SQLite::Database& sql) -> Result<std::vector<std::string>> {
+    std::vector<std::string> ids;
+    SQLite::Statement rows(sql, "select turn_id from turn_records where state = 'failed'");
+    while (rows.executeStep()) ids.push_back(rows.getColumn(0).getString());
+    return ids;
+  });
+  ASSERT_TRUE(turns && turns->size() == 2);
+  for (const std::string& turn : *turns) {
+    const auto record = ledger.record(turn);
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->seed, 7u);
+    EXPECT_EQ(record->context, 256);
+    EXPECT_TRUE(record->sampler.is_object());
+    EXPECT_THAT(record->rendered_prompt.value_or(""), HasSubstr(prompt));
+    EXPECT_FALSE(record->output_ids);
+  }
+}
+
+TEST(RunTurn, WhereModelAndLedgerFailBothErrorsAreTold) {
+  auto ledger = fresh();
+  BrokenModel model;
+  const auto failed = run_turn(model, &ledger, asking("hello"), [&](Stream, std::string_view) {
+    ASSERT_TRUE(ledger.database().write([](SQLite::Database& sql) -> Result<> {
+      sql.exec("delete from turns");
+      return {};
+    }));
+  });
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, HasSubstr("the line broke; and the turn is not in the ledger: "));
 }
 
 TEST(RunTurn, AReplyThatSaysNothingStandsBetweenTwoQuestions) {
