@@ -17,6 +17,8 @@ namespace {
 using nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::seconds kSampleEvery{30};  // far below a counter's turn
+
 // What is known before the call, on top of what the model says of it.
 store::TurnRecord with_origin(store::TurnRecord record, const Model& model,
                               const TurnRequest& request) {
@@ -177,7 +179,11 @@ Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnReque
   OpenTurn turn(model, ledger, request);
   auto energy = os::EnergyCounter::start();
   Said said;
-  const auto listen = [&](Stream stream, std::string_view text) {
+  const auto listen = [&, sampled = Clock::now()](Stream stream, std::string_view text) mutable {
+    if (Clock::now() - sampled > kSampleEvery) {
+      energy.sample();
+      sampled = Clock::now();
+    }
     (stream == Stream::kText ? said.text : said.reasoning) += text;
     if (on_text) on_text(stream, text);
   };
