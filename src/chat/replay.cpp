@@ -167,8 +167,10 @@ Result<Replay> Replayer::replay(store::Ledger& ledger, const std::string& turn_i
   HOB_TRY(const auto tokens, model.encode_rendered(prompt));
   out.same_prompt =
       record.prompt_tokens_hash.empty() || token_hash(tokens) == record.prompt_tokens_hash;
-  HOB_TRY(const auto options, reply_options(record));
+  HOB_TRY(auto options, reply_options(record));
+  options.cancel = cancel_;
   HOB_TRY(const Reply reply, model.reply_rendered(prompt, options, nullptr));
+  if (reply.finish == engine::Finish::kStopped) return fail(ErrorKind::kCancelled, "stopped");
   std::vector<Token> now;
   for (const ReplyToken& token : reply.tokens) now.push_back(token.token);
   const std::vector<Token>& recorded = *record.output_ids;

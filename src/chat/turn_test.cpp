@@ -270,6 +270,11 @@ TEST(Replay, IsIdenticalForAnyThreadsAndTellsWhatDiffers) {
       EXPECT_TRUE(replay->identical());
     }
   }
+  const std::atomic<bool> cancel{true};
+  const auto stopped = Replayer(ModelStore(std::vector<std::string>{}), 1, &cancel)
+                           .replay(ledger, turns[0]);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind, ErrorKind::kCancelled);
   ASSERT_TRUE(ledger.database().write([](SQLite::Database& sql) -> Result<> {
     sql.exec("update turn_records set output_ids = '[1,2,3]', isa = 'abacus'");
     return {};
