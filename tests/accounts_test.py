@@ -3,6 +3,7 @@
 HOB_BINARY (set by ./check) is the program under test. No test reaches beyond the loopback address.
 """
 
+import gzip
 import http.server
 import json
 import os
@@ -17,6 +18,7 @@ import unittest
 sys.dont_write_bytecode = True
 
 HOB = os.environ.get("HOB_BINARY")
+DATA = pathlib.Path(__file__).resolve().parent / "data" / "llm_logs"  # logs that llm wrote
 
 CURRENT = {
     "updated_at": "2026-03-01",
@@ -47,20 +49,17 @@ class Accounts(unittest.TestCase):
 
     def ledger(self, turns):
         """A file that only llm has written: (id, model, time, input, output)."""
-        database = sqlite3.connect(self.home / "llm.db")
-        database.execute("create table threads (id text primary key, name text)")
-        database.execute(
-            "create table turns (id text primary key, thread_id text, model text, "
-            "resolved_model text, datetime_utc text, input_tokens integer, output_tokens integer, "
-            "token_details text, duration_ms integer)"
+        path = self.home / "llm.db"
+        path.write_bytes(gzip.decompress((DATA / "current.db.gz").read_bytes()))
+        database = sqlite3.connect(path)
+        database.execute("delete from turns")
+        database.executemany(
+            "insert into turns (id, thread_id, model, datetime_utc, input_tokens, output_tokens, "
+            "duration_ms) values (?, 't', ?, ?, ?, ?, 10)", turns
         )
-        for turn in turns:
-            database.execute(
-                "insert into turns values (?, 't', ?, null, ?, ?, ?, null, 10)", turn
-            )
         database.commit()
         database.close()
-        return str(self.home / "llm.db")
+        return str(path)
 
     def test_the_arithmetic_of_an_estimate(self):
         done = self.hob(
@@ -120,6 +119,31 @@ gemini-1.5-flash-8b: Gemini 1.5 Flash-8B by Google
             self.hob("cost", "--since", "2024-10-02", "-d", database, "--json").stdout
         )
         self.assertEqual(3.5, report["total"]["cost_usd"])
+
+    def test_logs_of_every_llm(self):
+        for name in ("current", "legacy", "oldest"):
+            path = self.home / f"{name}.db"
+            path.write_bytes(gzip.decompress((DATA / f"{name}.db.gz").read_bytes()))
+            logged = len(json.loads(subprocess.run(
+                [HOB, "logs", "-n", "0", "--json", "-d", path], capture_output=True, timeout=60,
+                env={"HOB_HOME": str(self.home)}).stdout))
+            report = json.loads(self.hob("cost", "--json", "-d", str(path)).stdout)
+            self.assertEqual(report["total"]["turns"], logged, name)
+        database = sqlite3.connect(self.home / "early.db")  # before llm counted tokens
+        database.execute(
+            "create table responses (id text primary key, model text, prompt text, system text, "
+            "prompt_json text, options_json text, response text, response_json text, "
+            "conversation_id text, duration_ms integer, datetime_utc text)")
+        database.execute("insert into responses (id, model) values ('1', 'gpt-4')")
+        database.commit()
+        database.close()
+        report = json.loads(self.hob("cost", "--json", "-d", str(self.home / "early.db")).stdout)
+        self.assertEqual(report["total"]["turns_without_token_counts"], 1)
+        other = sqlite3.connect(self.home / "other.db")
+        other.execute("create table things (x)")
+        other.close()
+        done = self.hob("cost", "-d", str(self.home / "other.db"), status=1)
+        self.assertIn("not a log database", done.stderr)
 
     def test_without_a_ledger_there_are_no_turns(self):
         self.assertEqual("No turns on record.\n", self.hob("cost").stderr)

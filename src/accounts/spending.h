@@ -44,6 +44,7 @@ struct SpendingReport {
   std::vector<std::string> unknown_models;
 };
 
+// `ledger` as store::open_ledger gives it, or one of hob's own.
 Result<SpendingReport> spending(store::Database& ledger, const SpendingQuery& query,
                                 const PriceTable& prices);
 

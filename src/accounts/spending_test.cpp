@@ -147,6 +147,21 @@ TEST_F(SpendingTest, TurnsOfOlderLogsCount) {
   EXPECT_EQ(exact_text(report(GroupBy::kModel).total.cost), "2.50");
 }
 
+TEST_F(SpendingTest, OlderLogsCountOnceAndAsWhoAnswered) {
+  // llm wrote both for a while, under one id.
+  turn("1", "gpt-4o", "2025-01-01T00:00:00+00:00", "1000000, 0");
+  for (const char* id : {"1", "2"}) {
+    exec(fmt::format(
+        "insert into responses (id, model, resolved_model, datetime_utc, input_tokens, "
+        "output_tokens) values ('{}', 'my-best', 'gpt-4o', '2025-01-01T00:00:00+00:00', 1000000, 0)",
+        id));
+  }
+  const auto models = report(GroupBy::kModel);
+  EXPECT_EQ(models.total.turns, 2u);
+  EXPECT_EQ(models.total.priced, 2u);
+  EXPECT_EQ(exact_text(models.total.cost), "5.00");
+}
+
 TEST_F(SpendingTest, BrokenDetailsAreNoCrash) {
   turn("1", "gpt-4o", "nonsense", "10, 10", "'{'");
   turn("2", "gpt-4o", "2025-01-01", "-5, 10", "'[1]'");

@@ -5,7 +5,7 @@
 #include "accounts/energy.h"
 #include "cli/model_flags.h"
 #include "cli/table.h"
-#include "store/log_schema.h"
+#include "store/log_reader.h"
 #include "store/user_folder.h"
 
 namespace hob::cli {
@@ -113,7 +113,7 @@ Result<accounts::SpendingReport> SpendingFlags::report() const {
   }
   HOB_TRY(const auto prices, accounts::PriceTable::standard());
   const std::string path = database.empty() ? store::logs_database() : database;
-  auto ledger = store::Database::open(path, store::Access::kRead, store::log_migrations());
+  auto ledger = store::open_ledger(path);
   if (!ledger && ledger.error().kind == ErrorKind::kNotFound && database.empty())
     return accounts::SpendingReport();
   if (!ledger) return tl::unexpected<Error>(ledger.error());
