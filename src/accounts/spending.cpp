@@ -26,14 +26,16 @@ select t.id, t.thread_id, h.name, t.model, coalesce(nullif(t.resolved_model, '')
   r.model_file, r.energy_joules, r.energy_json,
   coalesce(r.prompt_seconds + r.reply_seconds, t.duration_ms / 1000.0)
 from turns t left join threads h on h.id = t.thread_id left join turn_records r on r.turn_id = t.id
-where (?1 = '' or t.datetime_utc >= ?1) and (?2 = '' or t.datetime_utc < ?2)
+where (?1 = '' or replace(t.datetime_utc, ' ', 'T') >= ?1)
+  and (?2 = '' or replace(t.datetime_utc, ' ', 'T') < ?2)
 )sql";
 constexpr const char* kUnrecorded = R"sql(
 select t.id, t.thread_id, h.name, t.model, coalesce(nullif(t.resolved_model, ''), t.model),
   t.datetime_utc, t.input_tokens, t.output_tokens, t.token_details, null, null, null, null, null,
   t.duration_ms / 1000.0
 from turns t left join threads h on h.id = t.thread_id
-where (?1 = '' or t.datetime_utc >= ?1) and (?2 = '' or t.datetime_utc < ?2)
+where (?1 = '' or replace(t.datetime_utc, ' ', 'T') >= ?1)
+  and (?2 = '' or replace(t.datetime_utc, ' ', 'T') < ?2)
 )sql";
 constexpr const char* kOlder = R"sql(
 select t.id, t.conversation_id, c.name, t.model, coalesce(nullif(t.resolved_model, ''), t.model),
@@ -41,7 +43,8 @@ select t.id, t.conversation_id, c.name, t.model, coalesce(nullif(t.resolved_mode
   t.duration_ms / 1000.0
 from responses t left join conversations c on c.id = t.conversation_id
 where not exists (select 1 from turns where turns.id = t.id)
-  and (?1 = '' or t.datetime_utc >= ?1) and (?2 = '' or t.datetime_utc < ?2)
+  and (?1 = '' or replace(t.datetime_utc, ' ', 'T') >= ?1)
+  and (?2 = '' or replace(t.datetime_utc, ' ', 'T') < ?2)
 )sql";
 
 std::string turns_query(SQLite::Database& sql) {
@@ -230,7 +233,7 @@ Result<SpendingReport> spending(store::Database& ledger, const SpendingQuery& qu
     std::set<std::string> unknown;
     SQLite::Statement rows(sql, turns_query(sql));
     rows.bind(1, query.since);
-    rows.bind(2, query.until.empty() ? "" : next_day(query.until));
+    rows.bind(2, query.until.empty() ? "" : query.until + '~');  // behind all that begin with it
     while (rows.executeStep()) {
       const Turn turn = read_turn(rows);
       const Priced priced = price_turn(turn, cache);

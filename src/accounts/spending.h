@@ -21,7 +21,7 @@ enum class GroupBy { kModel, kDay, kThread, kTag };
 
 struct SpendingQuery {
   GroupBy by = GroupBy::kModel;
-  std::string since, until;  // days, both included; empty: open
+  std::string since, until;  // beginnings of a time in UTC, as store::LogFilter's; empty: open
 };
 
 struct Spending {

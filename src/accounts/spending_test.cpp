@@ -137,6 +137,10 @@ TEST_F(SpendingTest, SinceAndUntilIncludeTheirDays) {
   EXPECT_THAT(keys(report(GroupBy::kDay, "", "2025-01-02")),
               ElementsAre("2025-01-01", "2025-01-02"));
   EXPECT_THAT(keys(report(GroupBy::kDay, "2025-01-02", "2025-01-02")), ElementsAre("2025-01-02"));
+  EXPECT_THAT(keys(report(GroupBy::kDay, "2025-01-02T23:30", "9999-12-31")),
+              ElementsAre("2025-01-03"));
+  EXPECT_THAT(keys(report(GroupBy::kDay, "2025-01-02T23", "2025-01-03T22")),
+              ElementsAre("2025-01-02"));
 }
 
 TEST_F(SpendingTest, TurnsOfOlderLogsCount) {

@@ -12,6 +12,7 @@
 #include "chat/model_store.h"
 #include "cli/command.h"
 #include "cli/cost_prediction.h"
+#include "cli/ledger_flags.h"
 #include "cli/model_flags.h"
 #include "cli/table.h"
 
@@ -215,7 +216,7 @@ Result<> estimate(Io& io, const EstimateFlags& flags) {
   HOB_TRY(const auto settings, accounts::EnergySettings::standard());
   std::string day = accounts::today();
   if (!flags.on.empty()) {
-    HOB_TRY(day, accounts::parse_day(flags.on, "--on"));
+    HOB_TRY(day, parse_day(flags.on, "--on"));
   }
   std::vector<Estimate> estimates;
   for (const std::string& model : flags.models) {

@@ -4,6 +4,7 @@
 #include <ctime>
 #include <filesystem>
 
+#include "accounts/day.h"
 #include "cli/safe_text.h"
 #include "os/file.h"
 #include "store/log_reader.h"
@@ -75,6 +76,14 @@ Result<std::string> time_prefix(std::string_view text, int64_t now_seconds) {
               "'{}' is no time: expected 2026-08-04, 2026-08-04T17:30, today, yesterday, or how "
               "long ago: 90m, 36h, 7d, 2w",
               text);
+}
+
+Result<std::string> parse_day(std::string_view text, std::string_view flag) {
+  const auto time = time_prefix(text, std::time(nullptr));
+  if (std::string day = accounts::day_of(time.value_or("")); !day.empty()) return day;
+  return fail(ErrorKind::kInvalid,
+              "{}: '{}' is no day: expected 2026-08-04, today, yesterday, or how long ago: 7d, 2w",
+              flag, text);
 }
 
 CLI::Validator existing_file(std::string flags) {

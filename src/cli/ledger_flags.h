@@ -32,6 +32,9 @@ struct PeriodFlags {
 // The beginning of a UTC time, "2026-08-04T17", that `text` means; kInvalid for other texts.
 Result<std::string> time_prefix(std::string_view text, int64_t now_seconds);
 
+// The day of such a time; kInvalid, naming `flag`, where it is none.
+Result<std::string> parse_day(std::string_view text, std::string_view flag);
+
 // Existing file, in Click's words when it is none.
 CLI::Validator existing_file(std::string flags);
 

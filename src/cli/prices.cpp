@@ -6,6 +6,7 @@
 #include "accounts/price_file.h"
 #include "accounts/price_table.h"
 #include "cli/command.h"
+#include "cli/ledger_flags.h"
 #include "cli/table.h"
 #include "hub/http.h"
 #include "os/file.h"
@@ -82,7 +83,7 @@ Result<> list_prices(Io& io, const ListFlags& flags) {
   HOB_TRY(const auto table, PriceTable::standard());
   std::string day = accounts::today();
   if (!flags.on.empty()) {
-    HOB_TRY(day, accounts::parse_day(flags.on, "--on"));
+    HOB_TRY(day, parse_day(flags.on, "--on"));
   }
   auto json = ordered_json::array();
   std::vector<std::vector<std::string>> rows;
@@ -123,7 +124,7 @@ Result<> show_price(Io& io, const ShowFlags& flags) {
   HOB_TRY(const auto table, PriceTable::standard());
   std::string day = accounts::today();
   if (!flags.on.empty()) {
-    HOB_TRY(day, accounts::parse_day(flags.on, "--on"));
+    HOB_TRY(day, parse_day(flags.on, "--on"));
   }
   HOB_TRY(const auto found, table.find(flags.model, day));
   io.print("{}: {}, {}\n", found.row.id, found.row.name, found.row.vendor);

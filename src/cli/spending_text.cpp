@@ -1,7 +1,6 @@
 #include "cli/spending_text.h"
 
 #include "accounts/cost.h"
-#include "accounts/day.h"
 #include "accounts/energy.h"
 #include "cli/model_flags.h"
 #include "cli/table.h"
@@ -87,10 +86,7 @@ std::string turns_text(uint64_t turns) {
 void SpendingFlags::declare(CLI::App& app) {
   app.add_option("--by", by, "Sums per model, day, thread or tag (default: model)")
       ->option_text("WHAT");
-  app.add_option("--since", since,
-                 "From this day on: 2026-01-31, today, yesterday, or 7d for seven days ago (UTC)")
-      ->option_text("DAY");
-  app.add_option("--until", until, "Up to the end of this day")->option_text("DAY");
+  period.declare(app);
   app.add_flag("--json", json, "Print an object with \"rows\" and \"total\"");
   app.add_option("-d,--database", database, "Another log database")->option_text("FILE");
 }
@@ -103,14 +99,8 @@ Result<GroupBy> SpendingFlags::group_by() const {
 }
 
 Result<accounts::SpendingReport> SpendingFlags::report() const {
-  accounts::SpendingQuery query;
+  accounts::SpendingQuery query{.since = period.since, .until = period.until};
   HOB_TRY(query.by, group_by());
-  if (!since.empty()) {
-    HOB_TRY(query.since, accounts::parse_day(since, "--since"));
-  }
-  if (!until.empty()) {
-    HOB_TRY(query.until, accounts::parse_day(until, "--until"));
-  }
   HOB_TRY(const auto prices, accounts::PriceTable::standard());
   const std::string path = database.empty() ? store::logs_database() : database;
   auto ledger = store::open_ledger(path);

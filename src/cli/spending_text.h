@@ -7,6 +7,7 @@
 
 #include "accounts/spending.h"
 #include "base/result.h"
+#include "cli/ledger_flags.h"
 
 namespace hob::cli {
 
@@ -14,7 +15,8 @@ namespace hob::cli {
 inline constexpr auto kReplaceBadText = nlohmann::ordered_json::error_handler_t::replace;
 
 struct SpendingFlags {
-  std::string by = "model", since, until, database;
+  std::string by = "model", database;
+  PeriodFlags period;
   bool json = false;
   void declare(CLI::App& app);
   Result<accounts::GroupBy> group_by() const;
