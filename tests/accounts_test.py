@@ -171,6 +171,29 @@ gemini-1.5-flash-8b: Gemini 1.5 Flash-8B by Google
             self.assertEqual(before, (self.home / "prices.json").read_bytes())
         self.hob("prices", "update", str(self.home / "missing.json"), status=1)
 
+    def test_names_from_elsewhere_are_harmless(self):
+        evil = "evil\x9b31m\u202e"
+        source = self.home / "current.json"
+        source.write_text(json.dumps({"updated_at": "2026-03-01", "prices": [
+            {"id": evil, "vendor": evil, "name": evil, "input": 1, "output": 1}]}))
+        database = self.ledger([("1", evil, "2024-10-01T12:00:00+00:00", 5, 5)])
+        outputs = [
+            self.hob("cost", "-d", database),
+            self.hob("cost", "-d", database, "--json"),
+            self.hob("energy", "-d", database, "--json"),
+            self.hob("prices", "update", str(source)),
+            self.hob("prices", "-q", "evil"),
+            self.hob("prices", "-q", "evil", "--json"),
+            self.hob("prices", "show", evil),
+            self.hob("cost", "estimate", "-m", evil, "--input", "5"),
+            self.hob("cost", "estimate", "-m", evil, "--input", "5", "--json"),
+        ]
+        for done in outputs:
+            for c in evil[4] + evil[-1]:
+                self.assertNotIn(c, done.stdout + done.stderr, done.args)
+        self.assertEqual(json.loads(outputs[1].stdout)["unknown_models"], [evil])
+        self.assertEqual(json.loads(outputs[5].stdout)[0]["id"], evil)
+
     def test_prices_from_a_server(self):
         answers = {"/current-v1.json": json.dumps(CURRENT).encode(), "/broken": b"<html>"}
 

@@ -3,6 +3,7 @@
 #include "accounts/cost.h"
 #include "accounts/energy.h"
 #include "cli/model_flags.h"
+#include "cli/safe_text.h"
 #include "cli/table.h"
 #include "store/log_reader.h"
 #include "store/user_folder.h"
@@ -141,8 +142,10 @@ std::string money_notes(const accounts::SpendingReport& report) {
   const Spending& total = report.total;
   std::string notes;
   if (total.unknown > 0) {
-    notes += fmt::format("{} of models without a known price not in the sum: {}\n",
-                         turns_text(total.unknown), fmt::join(report.unknown_models, ", "));
+    notes += safe_line(fmt::format("{} of models without a known price not in the sum: {}",
+                                   turns_text(total.unknown),
+                                   fmt::join(report.unknown_models, ", "))) +
+             '\n';
   }
   if (total.uncounted > 0)
     notes +=

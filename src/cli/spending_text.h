@@ -11,9 +11,6 @@
 
 namespace hob::cli {
 
-// Bytes in the ledger that are no UTF-8 become U+FFFD.
-inline constexpr auto kReplaceBadText = nlohmann::ordered_json::error_handler_t::replace;
-
 struct SpendingFlags {
   std::string by = "model", database;
   PeriodFlags period;
