@@ -92,6 +92,29 @@ gemini-1.5-flash-8b: Gemini 1.5 Flash-8B by Google
         self.assertEqual(2, as_json[0]["total_usd"])
         self.assertTrue(as_json[0]["estimate"])
 
+    def test_each_speed_says_where_it_is_from(self):
+        model = self.home / "m.gguf"
+        model.write_bytes(b"its name is enough")
+        self.hob("-m", "echo", "hello")
+        database = sqlite3.connect(self.home / "logs.db")
+        database.execute("update turns set input_tokens = 30, output_tokens = 60")
+        database.execute("update turn_records set model_file = ?, prompt_seconds = 1, "
+                         "reply_seconds = 3", [str(model)])
+        database.commit()
+        database.close()
+        mean = "the mean of 1 turns on record"
+        for given, basis in (
+            ([], f"30.0 tokens/s of prompt and 20.0 of reply, {mean}"),
+            (["50", None], f"50.0 tokens/s of prompt (as given) and 20.0 of reply, {mean}"),
+            ([None, "5"], f"30.0 tokens/s of prompt ({mean}) and 5.0 of reply, as given"),
+            (["50", "5"], "50.0 tokens/s of prompt and 5.0 of reply, as given"),
+        ):
+            flags = [f"{flag}={speed}" for flag, speed in
+                     zip(("--prompt-speed", "--reply-speed"), given) if speed]
+            done = self.hob("cost", "estimate", "-m", str(model), "--input", "5", "--output", "5",
+                            *flags)
+            self.assertIn(f"by {basis}, one request at a time", done.stdout)
+
     def test_what_is_unknown_is_an_error(self):
         done = self.hob("cost", "estimate", "--input", "5", "-m", "nobody-knows", status=1)
         self.assertIn("Error: no price is known for 'nobody-knows'", done.stderr)

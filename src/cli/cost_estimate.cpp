@@ -100,11 +100,13 @@ Result<Estimate> local(const EstimateFlags& flags, const std::string& model,
         "give --prompt-speed and --reply-speed",
         model, model);
   }
-  estimate.basis =
-      fmt::format("{:.1f} tokens/s of prompt and {:.1f} of reply", speeds.prompt, speeds.reply);
-  estimate.basis += flags.prompt_speed.empty() && flags.reply_speed.empty()
-                        ? fmt::format(", the mean of {} turns on record", pace->turns)
-                        : ", as given";
+  const auto source = [&](const std::string& given) {
+    return given.empty() ? fmt::format("the mean of {} turns on record", pace->turns) : "as given";
+  };
+  const std::string of_prompt = source(flags.prompt_speed), of_reply = source(flags.reply_speed);
+  estimate.basis = fmt::format("{:.1f} tokens/s of prompt{} and {:.1f} of reply, {}", speeds.prompt,
+                               of_prompt == of_reply ? "" : fmt::format(" ({})", of_prompt),
+                               speeds.reply, of_reply);
   const double items = static_cast<double>(flags.items);
   estimate.seconds = items *
                          static_cast<double>(flags.input - std::min(flags.cached, flags.input)) /
