@@ -94,6 +94,11 @@ class LogsTest(unittest.TestCase):
         self.assertEqual([row["id"][-1] for row in listed], ["2", "1"])
         self.assertEqual(listed[1]["turns"], 2)
         self.assertIn("Two of a kind", self.good("logs", "conversations", "-d", path))
+        self.good("aliases", "set", "mine", "old-model")
+        for command in (["logs", "conversations"], ["logs", "-n", "0"]):
+            by_alias = self.good(*command, "--json", "-m", "mine", "-d", path)
+            self.assertEqual(by_alias, self.good(*command, "--json", "-m", "old-model", "-d", path))
+            self.assertNotEqual(by_alias, "[]\n")
         ids = [row["id"][-1] for row in json.loads(
             self.good("logs", "--json", "-n", "0", "--since", "2023-07-01T10:01", "--until", "2023-08-01T10:01", "-d", path))]
         self.assertEqual(ids, ["2", "3"])

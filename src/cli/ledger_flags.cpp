@@ -5,8 +5,10 @@
 #include <filesystem>
 
 #include "accounts/day.h"
+#include "chat/model_store.h"
 #include "cli/safe_text.h"
 #include "os/file.h"
+#include "prompts/settings.h"
 #include "store/log_reader.h"
 #include "store/log_schema.h"
 #include "store/user_folder.h"
@@ -138,6 +140,15 @@ void PeriodFlags::declare(CLI::App& app) {
   app.add_option("--until", until, "Only what is not newer; a day or an hour counts as a whole")
       ->option_text("TIME")
       ->transform(CLI::Validator(check, ""));
+}
+
+Result<std::string> logged_model(const std::string& name) {
+  HOB_TRY(const auto alias, prompts::Aliases::standard().find(name));
+  if (alias) return *alias;
+  for (const chat::KnownModel& known : chat::known_models()) {
+    if (known.alias == name) return std::string(known.name);
+  }
+  return name;
 }
 
 bool write_logged(Io& io, std::string_view text) {

@@ -35,6 +35,9 @@ Result<std::string> time_prefix(std::string_view text, int64_t now_seconds);
 // The day of such a time; kInvalid, naming `flag`, where it is none.
 Result<std::string> parse_day(std::string_view text, std::string_view flag);
 
+// The id that turns of this model have; a name that no model has is taken as it is.
+Result<std::string> logged_model(const std::string& name);
+
 // Existing file, in Click's words when it is none.
 CLI::Validator existing_file(std::string flags);
 

@@ -31,7 +31,9 @@ Result<> list_conversations(Io& io, const ConversationsFlags& flags) {
   HOB_TRY(auto ledger, flags.ledger.open_for_reading());
   store::LogFilter filter;
   if (flags.count > 0) filter.count = flags.count;
-  if (!flags.model.empty()) filter.model = flags.model;
+  if (!flags.model.empty()) {
+    HOB_TRY(filter.model, logged_model(flags.model));
+  }
   if (!flags.period.since.empty()) filter.since = flags.period.since;
   if (!flags.period.until.empty()) filter.until = flags.period.until;
   HOB_TRY(const auto conversations, store::read_conversations(ledger, filter));

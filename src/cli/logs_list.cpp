@@ -2,14 +2,12 @@
 #include <algorithm>
 #include <memory>
 
-#include "chat/model_store.h"
 #include "cli/command.h"
 #include "cli/constraint_flags.h"
 #include "cli/ledger_flags.h"
 #include "logs/markdown.h"
 #include "logs/rows.h"
 #include "prompts/fragment.h"
-#include "prompts/settings.h"
 #include "store/json_text.h"
 #include "store/log_reader.h"
 #include "store/message.h"
@@ -59,16 +57,6 @@ Result<std::string> schema_id(store::Database& ledger, const ListFlags& flags) {
   return store::schema_text(resolved.schema).id;
 }
 
-// The id that a turn of this model has; a name that no model has is taken as it is.
-Result<std::string> model_id(const std::string& name) {
-  HOB_TRY(const auto alias, prompts::Aliases::standard().find(name));
-  if (alias) return *alias;
-  for (const chat::KnownModel& known : chat::known_models()) {
-    if (known.alias == name) return std::string(known.name);
-  }
-  return name;
-}
-
 Result<> check(const ListFlags& flags) {
   if (!flags.short_form || (!flags.json && !flags.response)) return {};
   const char* other = flags.json && flags.response ? "--json or --response"
@@ -88,7 +76,7 @@ Result<store::LogFilter> filter_of(Io& io, store::Database& ledger, const ListFl
   const int64_t count = flags.count.value_or(filter.conversation ? all : kDefaultCount);
   if (count > 0) filter.count = static_cast<size_t>(count);
   if (!flags.model.empty()) {
-    HOB_TRY(filter.model, model_id(flags.model));
+    HOB_TRY(filter.model, logged_model(flags.model));
   }
   if (!flags.query.empty()) filter.query = flags.query;
   if (!flags.id_gt.empty()) filter.id_after = flags.id_gt;
