@@ -176,7 +176,7 @@ void declare_filters(CLI::App& app, ListFlags& flags) {
   app.add_option("--schema", flags.schema, "Only turns under this schema")->option_text("SCHEMA");
   app.add_option("--schema-multi", flags.schema_multi, "Only turns under a schema of many such values")
       ->option_text("SCHEMA");
-  app.add_flag("-c,--current", flags.current, "Only the newest conversation");
+  app.add_flag("-c,--current", flags.current, "Only the conversation of the newest turn");
   app.add_option("--cid,--conversation", flags.conversation, "Only the conversation with this id")
       ->option_text("ID");
   app.add_option("--id-gt", flags.id_gt, "Only turns with an id above this")->option_text("ID");
