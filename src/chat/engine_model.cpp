@@ -61,10 +61,6 @@ ordered_json typed(const std::string& text) {
   return value.is_number() ? value : ordered_json(text);
 }
 
-std::string text_of(const ordered_json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 Result<> set_stops(std::vector<std::string>& stops, const ordered_json& value) {
   for (const auto& stop : value.is_array() ? value : ordered_json::array({value})) {
     if (!stop.is_string())
@@ -207,9 +203,9 @@ class EngineModel : public Model {
       if (key == "stop") {
         HOB_TRY_VOID(set_stops(out.stop, value));
       } else if (key == "max_tokens") {
-        HOB_TRY(out.max_tokens, whole(key, text_of(value)));
+        HOB_TRY(out.max_tokens, whole(key, option_text(value)));
       } else {
-        HOB_TRY_VOID(engine::set_option(out.sampler, key, text_of(value)));
+        HOB_TRY_VOID(engine::set_option(out.sampler, key, option_text(value)));
       }
     }
     if (const auto complaints = out.sampler.complaints(); !complaints.empty())
@@ -293,6 +289,10 @@ Result<std::unique_ptr<Model>> open_model(const std::string& id,
   const ModelStore store = ModelStore::standard();
   HOB_TRY(const std::string path, store.find(id));
   return open_local_model(path, store.name_of(path), options);
+}
+
+std::string option_text(const ordered_json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 Result<> check_attachments(const ModelInfo& model, const store::Message& message) {

@@ -115,6 +115,9 @@ Result<std::unique_ptr<Model>> open_local_model(const std::string& path, std::st
 Result<std::unique_ptr<Model>> open_model(const std::string& id,
                                           const engine::EngineOptions& options);
 
+// An option as text, as -o takes it.
+std::string option_text(const nlohmann::ordered_json& value);
+
 // An error that names the accepted types where the model takes no attachment of `message`'s.
 Result<> check_attachments(const ModelInfo& model, const store::Message& message);
 

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "chat/build_name.h"
+#include "chat/model.h"
 #include "chat/model_hash.h"
 #include "chat/token_hash.h"
 #include "os/file.h"
@@ -42,14 +43,10 @@ Result<ConstraintText> constraint_of(const ordered_json& json) {
   return fail(ErrorKind::kCorrupt, "the record's constraint is of no known kind");
 }
 
-std::string text_of(const ordered_json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 Result<ReplyOptions> reply_options(const store::TurnRecord& record) {
   ReplyOptions options;
   for (const auto& [name, value] : record.sampler.items()) {
-    const std::string text = text_of(value);
+    const std::string text = option_text(value);
     if (!text.empty()) HOB_TRY_VOID(engine::set_option(options.sampler, name, text));
   }
   options.sampler.seed = *record.seed;

@@ -11,11 +11,6 @@
 namespace hob::logs {
 namespace {
 
-bool is_bidi_control(char32_t c) {
-  return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
-         (c >= 0x2066 && c <= 0x2069);
-}
-
 struct Renderer {
   std::string out;
   int image_depth = 0;         // inside an image's text, which has no markup
@@ -214,7 +209,7 @@ std::string html_escaped(std::string_view text) {
     } else if (c < 0x20 && c != '\n' && c != '\t' && c != '\r') {
       out += '^';
       out += static_cast<char>(c ^ 0x40);
-    } else if ((c >= 0x7F && c < 0xA0) || is_bidi_control(c)) {
+    } else if ((c >= 0x7F && c < 0xA0) || text::is_bidi_control(c)) {
       out += fmt::format("&lt;U+{:04X}&gt;", static_cast<uint32_t>(c));
     } else {
       out += text.substr(0, static_cast<size_t>(next.length));
