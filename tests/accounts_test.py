@@ -3,6 +3,7 @@
 HOB_BINARY (set by ./check) is the program under test. No test reaches beyond the loopback address.
 """
 
+import gzip
 import http.server
 import json
 import os
@@ -17,6 +18,7 @@ import unittest
 sys.dont_write_bytecode = True
 
 HOB = os.environ.get("HOB_BINARY")
+DATA = pathlib.Path(__file__).resolve().parent / "data" / "llm_logs"  # logs that llm wrote
 
 CURRENT = {
     "updated_at": "2026-03-01",
@@ -47,20 +49,17 @@ class Accounts(unittest.TestCase):
 
     def ledger(self, turns):
         """A file that only llm has written: (id, model, time, input, output)."""
-        database = sqlite3.connect(self.home / "llm.db")
-        database.execute("create table threads (id text primary key, name text)")
-        database.execute(
-            "create table turns (id text primary key, thread_id text, model text, "
-            "resolved_model text, datetime_utc text, input_tokens integer, output_tokens integer, "
-            "token_details text, duration_ms integer)"
+        path = self.home / "llm.db"
+        path.write_bytes(gzip.decompress((DATA / "current.db.gz").read_bytes()))
+        database = sqlite3.connect(path)
+        database.execute("delete from turns")
+        database.executemany(
+            "insert into turns (id, thread_id, model, datetime_utc, input_tokens, output_tokens, "
+            "duration_ms) values (?, 't', ?, ?, ?, ?, 10)", turns
         )
-        for turn in turns:
-            database.execute(
-                "insert into turns values (?, 't', ?, null, ?, ?, ?, null, 10)", turn
-            )
         database.commit()
         database.close()
-        return str(self.home / "llm.db")
+        return str(path)
 
     def test_the_arithmetic_of_an_estimate(self):
         done = self.hob(
@@ -93,6 +92,29 @@ gemini-1.5-flash-8b: Gemini 1.5 Flash-8B by Google
         self.assertEqual(2, as_json[0]["total_usd"])
         self.assertTrue(as_json[0]["estimate"])
 
+    def test_each_speed_says_where_it_is_from(self):
+        model = self.home / "m.gguf"
+        model.write_bytes(b"its name is enough")
+        self.hob("-m", "echo", "hello")
+        database = sqlite3.connect(self.home / "logs.db")
+        database.execute("update turns set input_tokens = 30, output_tokens = 60")
+        database.execute("update turn_records set model_file = ?, prompt_seconds = 1, "
+                         "reply_seconds = 3", [str(model)])
+        database.commit()
+        database.close()
+        mean = "the mean of 1 turns on record"
+        for given, basis in (
+            ([], f"30.0 tokens/s of prompt and 20.0 of reply, {mean}"),
+            (["50", None], f"50.0 tokens/s of prompt (as given) and 20.0 of reply, {mean}"),
+            ([None, "5"], f"30.0 tokens/s of prompt ({mean}) and 5.0 of reply, as given"),
+            (["50", "5"], "50.0 tokens/s of prompt and 5.0 of reply, as given"),
+        ):
+            flags = [f"{flag}={speed}" for flag, speed in
+                     zip(("--prompt-speed", "--reply-speed"), given) if speed]
+            done = self.hob("cost", "estimate", "-m", str(model), "--input", "5", "--output", "5",
+                            *flags)
+            self.assertIn(f"by {basis}, one request at a time", done.stdout)
+
     def test_what_is_unknown_is_an_error(self):
         done = self.hob("cost", "estimate", "--input", "5", "-m", "nobody-knows", status=1)
         self.assertIn("Error: no price is known for 'nobody-knows'", done.stderr)
@@ -121,6 +143,31 @@ gemini-1.5-flash-8b: Gemini 1.5 Flash-8B by Google
         )
         self.assertEqual(3.5, report["total"]["cost_usd"])
 
+    def test_logs_of_every_llm(self):
+        for name in ("current", "legacy", "oldest"):
+            path = self.home / f"{name}.db"
+            path.write_bytes(gzip.decompress((DATA / f"{name}.db.gz").read_bytes()))
+            logged = len(json.loads(subprocess.run(
+                [HOB, "logs", "-n", "0", "--json", "-d", path], capture_output=True, timeout=60,
+                env={"HOB_HOME": str(self.home)}).stdout))
+            report = json.loads(self.hob("cost", "--json", "-d", str(path)).stdout)
+            self.assertEqual(report["total"]["turns"], logged, name)
+        database = sqlite3.connect(self.home / "early.db")  # before llm counted tokens
+        database.execute(
+            "create table responses (id text primary key, model text, prompt text, system text, "
+            "prompt_json text, options_json text, response text, response_json text, "
+            "conversation_id text, duration_ms integer, datetime_utc text)")
+        database.execute("insert into responses (id, model) values ('1', 'gpt-4')")
+        database.commit()
+        database.close()
+        report = json.loads(self.hob("cost", "--json", "-d", str(self.home / "early.db")).stdout)
+        self.assertEqual(report["total"]["turns_without_token_counts"], 1)
+        other = sqlite3.connect(self.home / "other.db")
+        other.execute("create table things (x)")
+        other.close()
+        done = self.hob("cost", "-d", str(self.home / "other.db"), status=1)
+        self.assertIn("not a log database", done.stderr)
+
     def test_without_a_ledger_there_are_no_turns(self):
         self.assertEqual("No turns on record.\n", self.hob("cost").stderr)
         self.assertFalse((self.home / "logs.db").exists())
@@ -146,6 +193,29 @@ gemini-1.5-flash-8b: Gemini 1.5 Flash-8B by Google
             self.assertEqual(1, done.stderr.count("\n"), done.stderr)
             self.assertEqual(before, (self.home / "prices.json").read_bytes())
         self.hob("prices", "update", str(self.home / "missing.json"), status=1)
+
+    def test_names_from_elsewhere_are_harmless(self):
+        evil = "evil\x9b31m\u202e"
+        source = self.home / "current.json"
+        source.write_text(json.dumps({"updated_at": "2026-03-01", "prices": [
+            {"id": evil, "vendor": evil, "name": evil, "input": 1, "output": 1}]}))
+        database = self.ledger([("1", evil, "2024-10-01T12:00:00+00:00", 5, 5)])
+        outputs = [
+            self.hob("cost", "-d", database),
+            self.hob("cost", "-d", database, "--json"),
+            self.hob("energy", "-d", database, "--json"),
+            self.hob("prices", "update", str(source)),
+            self.hob("prices", "-q", "evil"),
+            self.hob("prices", "-q", "evil", "--json"),
+            self.hob("prices", "show", evil),
+            self.hob("cost", "estimate", "-m", evil, "--input", "5"),
+            self.hob("cost", "estimate", "-m", evil, "--input", "5", "--json"),
+        ]
+        for done in outputs:
+            for c in evil[4] + evil[-1]:
+                self.assertNotIn(c, done.stdout + done.stderr, done.args)
+        self.assertEqual(json.loads(outputs[1].stdout)["unknown_models"], [evil])
+        self.assertEqual(json.loads(outputs[5].stdout)[0]["id"], evil)
 
     def test_prices_from_a_server(self):
         answers = {"/current-v1.json": json.dumps(CURRENT).encode(), "/broken": b"<html>"}

@@ -104,6 +104,14 @@ class RecordTest(LedgerTest):
         missing = self.hob("x", "--cid", "nope", status=1)
         self.assertEqual(missing.err, "Error: No conversation found with id=nope\n")
 
+    def test_a_reply_that_says_nothing_keeps_questions_apart(self):
+        self.hob(json.dumps({"raw": ""}))
+        self.hob("second", "-c")
+        newest, = json.loads(self.hob("logs", "-n", "1", "--json").out)
+        self.assertEqual(newest["prompt"], "second")
+        self.assertEqual(self.rows("select role from messages order by rowid"),
+                         [("user",), ("assistant",)] * 2)
+
     def test_chat_is_one_thread(self):
         done = self.hob("chat", "-s", "sys", stdin=b"one\ntwo\nquit\n")
         self.assertIn('"prompt": "two"', done.out)
@@ -135,6 +143,9 @@ class RecordTest(LedgerTest):
         # One message, one attachment: the same bytes of the same type.
         self.assertEqual(self.rows("select path is not null, content is null from attachments"),
                          [(True, True)])
+        self.hob("look again", "-a", "-", stdin=PNG)
+        self.hob("and again", "-a", picture)
+        self.assertEqual(self.rows("select content from attachments"), [(PNG,)])
         self.assertEqual(self.hob("look", "-a", "none.png", status=2).err.splitlines()[-1],
                          "Error: File none.png does not exist")
         self.assertIn("only image/png", self.hob("look", "--at", picture, "audio/wav", status=1).err)
@@ -184,6 +195,20 @@ class RecordTest(LedgerTest):
         self.hob("logs", "backup", copy)
         self.assertEqual(self.rows("pragma integrity_check", copy), [("ok",)])
         self.hob("logs", "backup", copy, status=1)
+
+    def test_a_backup_is_whole_or_not_there(self):
+        limit = 1 << 16
+        self.hob(stdin=json.dumps({"raw": "r" * 4 * limit}).encode())
+
+        def little_room():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+        folder = self.work / "copies"
+        folder.mkdir()
+        done = self.hob("logs", "backup", folder / "copy.db", status=1, preexec_fn=little_room)
+        self.assertIn(str(folder / "copy.db"), done.err)
+        self.assertEqual(list(folder.iterdir()), [])
 
 
 class RobustTest(LedgerTest):

@@ -71,6 +71,15 @@ class LogsTest(unittest.TestCase):
                 self.assertEqual(self.good("logs", *form, "-d", into), self.good("logs", *form, "-d", path))
             self.assertEqual(sqlite3.connect(into).execute("pragma integrity_check").fetchone()[0], "ok")
 
+    def test_the_oldest_logs_are_not_written_to(self):
+        path = self.database("oldest")
+        shown = self.good("logs", "-n", "0", "-d", path)
+        for arguments in (["-m", "echo", "hello"], ["logs", "delete", "1", "--yes"]):
+            done = self.hob(*arguments, "-d", path)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(b"'hob logs import' takes it over", done.stderr)
+        self.assertEqual(self.good("logs", "-n", "0", "-d", path), shown)
+
     def test_schemas_of_turns_are_listed(self):
         path = self.database("current")
         listed = json.loads(self.good("schemas", "--json", "-d", path))
@@ -85,6 +94,11 @@ class LogsTest(unittest.TestCase):
         self.assertEqual([row["id"][-1] for row in listed], ["2", "1"])
         self.assertEqual(listed[1]["turns"], 2)
         self.assertIn("Two of a kind", self.good("logs", "conversations", "-d", path))
+        self.good("aliases", "set", "mine", "old-model")
+        for command in (["logs", "conversations"], ["logs", "-n", "0"]):
+            by_alias = self.good(*command, "--json", "-m", "mine", "-d", path)
+            self.assertEqual(by_alias, self.good(*command, "--json", "-m", "old-model", "-d", path))
+            self.assertNotEqual(by_alias, "[]\n")
         ids = [row["id"][-1] for row in json.loads(
             self.good("logs", "--json", "-n", "0", "--since", "2023-07-01T10:01", "--until", "2023-08-01T10:01", "-d", path))]
         self.assertEqual(ids, ["2", "3"])

@@ -5,8 +5,6 @@
 #include <string>
 #include <string_view>
 
-#include "base/result.h"
-
 namespace hob::accounts {
 
 bool is_day(std::string_view text);
@@ -14,10 +12,5 @@ std::string today();
 // Of a time as the ledger holds it, "2024-10-03T12:00:00.5+00:00"; empty where it does not begin
 // with a day.
 std::string day_of(std::string_view time);
-std::string next_day(std::string_view day);
-
-// What a person types: a day, "today", "yesterday", or "7d" (so many days ago). `what` is what an
-// error calls it.
-Result<std::string> parse_day(std::string_view text, std::string_view what);
 
 }  // namespace hob::accounts

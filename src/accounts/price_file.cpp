@@ -154,6 +154,11 @@ bool take(std::vector<PriceRow>& known, PriceRow row, const std::string& day) {
       return false;
     if (row.to.empty()) row.from = day;
   }
+  // What begins after the day of the list is news to it.
+  for (const PriceRow& r : known) {
+    if (r.above == row.above && r.from > std::max(day, row.from) && overlap(r, row))
+      row.to = r.from;
+  }
   for (const PriceRow& r : known) {
     if (r.above == row.above && r.holds_on(row.from.empty() ? day : row.from) && agrees(r, row))
       return false;

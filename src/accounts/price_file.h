@@ -33,8 +33,8 @@ struct PriceUpdate {
 };
 
 // Takes a list into the table. A price without a beginning holds from `day` on where the table has
-// another one, so that what was paid before keeps its price; batch prices, which the lists lack,
-// stay with a price that stays.
+// another one, so that what was paid before keeps its price, and until the next one that the table
+// has after that day; batch prices, which the lists lack, stay with a price that stays.
 PriceUpdate apply_prices(PriceTable& table, const PriceList& list, const std::string& day);
 
 // The person's own file, prices.json among the settings.

@@ -8,44 +8,48 @@
 
 #include "accounts/cost.h"
 #include "accounts/day.h"
+#include "store/bind.h"
 
 namespace hob::accounts {
 namespace {
 
 using nlohmann::json;
+using store::text_of;
 
 constexpr int kTurnsForPace = 200;
 
-// Turns of hob, with their records; turns of a file that only llm has written; those of llm before
-// version 0.32. The columns are those that read_turn() takes.
+// Turns, with hob's records where there are any; those of llm before version 0.32. What is a turn as
+// well counts as the turn. The columns are those that read_turn() takes.
 constexpr const char* kRecorded = R"sql(
 select t.id, t.thread_id, h.name, t.model, coalesce(nullif(t.resolved_model, ''), t.model),
   t.datetime_utc, t.input_tokens, t.output_tokens, t.token_details, r.price_json, r.provider,
   r.model_file, r.energy_joules, r.energy_json,
   coalesce(r.prompt_seconds + r.reply_seconds, t.duration_ms / 1000.0)
 from turns t left join threads h on h.id = t.thread_id left join turn_records r on r.turn_id = t.id
-where (?1 = '' or t.datetime_utc >= ?1) and (?2 = '' or t.datetime_utc < ?2)
+where (?1 = '' or replace(t.datetime_utc, ' ', 'T') >= ?1)
+  and (?2 = '' or replace(t.datetime_utc, ' ', 'T') < ?2)
 )sql";
 constexpr const char* kUnrecorded = R"sql(
 select t.id, t.thread_id, h.name, t.model, coalesce(nullif(t.resolved_model, ''), t.model),
   t.datetime_utc, t.input_tokens, t.output_tokens, t.token_details, null, null, null, null, null,
   t.duration_ms / 1000.0
 from turns t left join threads h on h.id = t.thread_id
-where (?1 = '' or t.datetime_utc >= ?1) and (?2 = '' or t.datetime_utc < ?2)
+where (?1 = '' or replace(t.datetime_utc, ' ', 'T') >= ?1)
+  and (?2 = '' or replace(t.datetime_utc, ' ', 'T') < ?2)
 )sql";
 constexpr const char* kOlder = R"sql(
-select t.id, t.conversation_id, c.name, t.model, t.model, t.datetime_utc, t.input_tokens,
-  t.output_tokens, t.token_details, null, null, null, null, null, t.duration_ms / 1000.0
+select t.id, t.conversation_id, c.name, t.model, coalesce(nullif(t.resolved_model, ''), t.model),
+  t.datetime_utc, t.input_tokens, t.output_tokens, t.token_details, null, null, null, null, null,
+  t.duration_ms / 1000.0
 from responses t left join conversations c on c.id = t.conversation_id
-where (?1 = '' or t.datetime_utc >= ?1) and (?2 = '' or t.datetime_utc < ?2)
+where not exists (select 1 from turns where turns.id = t.id)
+  and (?1 = '' or replace(t.datetime_utc, ' ', 'T') >= ?1)
+  and (?2 = '' or replace(t.datetime_utc, ' ', 'T') < ?2)
 )sql";
 
 std::string turns_query(SQLite::Database& sql) {
-  std::string query;
-  if (sql.tableExists("turns")) query = sql.tableExists("turn_records") ? kRecorded : kUnrecorded;
-  if (sql.tableExists("responses"))
-    query += (query.empty() ? "" : "union all") + std::string(kOlder);
-  return query;
+  return std::string(sql.tableExists("turn_records") ? kRecorded : kUnrecorded) + "union all" +
+         kOlder;
 }
 
 struct Turn {
@@ -56,15 +60,10 @@ struct Turn {
   double seconds = 0;
 };
 
-std::string text_of(const SQLite::Column& column) {
-  return column.isNull() ? std::string() : column.getString();
-}
-
 std::optional<uint64_t> count_of(const SQLite::Column& column) {
-  if (column.isNull()) return std::nullopt;
-  const int64_t value = column.getInt64();
-  if (value < 0) return std::nullopt;
-  return static_cast<uint64_t>(value);
+  const auto value = store::integer_of(column);
+  if (!value || *value < 0) return std::nullopt;
+  return static_cast<uint64_t>(*value);
 }
 
 Turn read_turn(SQLite::Statement& row) {
@@ -81,9 +80,9 @@ Turn read_turn(SQLite::Statement& row) {
   turn.price = text_of(row.getColumn(9));
   turn.provider = text_of(row.getColumn(10));
   turn.model_file = text_of(row.getColumn(11));
-  if (!row.getColumn(12).isNull()) turn.joules = row.getColumn(12).getDouble();
+  turn.joules = store::real_of(row.getColumn(12));
   turn.energy = text_of(row.getColumn(13));
-  turn.seconds = row.getColumn(14).isNull() ? 0 : row.getColumn(14).getDouble();
+  turn.seconds = store::real_of(row.getColumn(14)).value_or(0);
   return turn;
 }
 
@@ -232,11 +231,9 @@ Result<SpendingReport> spending(store::Database& ledger, const SpendingQuery& qu
     PriceCache cache(prices);
     std::map<std::string, Spending> groups;
     std::set<std::string> unknown;
-    const std::string turns = turns_query(sql);
-    if (turns.empty()) return report;
-    SQLite::Statement rows(sql, turns);
+    SQLite::Statement rows(sql, turns_query(sql));
     rows.bind(1, query.since);
-    rows.bind(2, query.until.empty() ? "" : next_day(query.until));
+    rows.bind(2, query.until.empty() ? "" : query.until + '~');  // behind all that begin with it
     while (rows.executeStep()) {
       const Turn turn = read_turn(rows);
       const Priced priced = price_turn(turn, cache);

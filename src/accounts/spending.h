@@ -21,7 +21,7 @@ enum class GroupBy { kModel, kDay, kThread, kTag };
 
 struct SpendingQuery {
   GroupBy by = GroupBy::kModel;
-  std::string since, until;  // days, both included; empty: open
+  std::string since, until;  // beginnings of a time in UTC, as store::LogFilter's; empty: open
 };
 
 struct Spending {
@@ -44,6 +44,7 @@ struct SpendingReport {
   std::vector<std::string> unknown_models;
 };
 
+// `ledger` as store::open_ledger gives it, or one of hob's own.
 Result<SpendingReport> spending(store::Database& ledger, const SpendingQuery& query,
                                 const PriceTable& prices);
 

@@ -137,6 +137,10 @@ TEST_F(SpendingTest, SinceAndUntilIncludeTheirDays) {
   EXPECT_THAT(keys(report(GroupBy::kDay, "", "2025-01-02")),
               ElementsAre("2025-01-01", "2025-01-02"));
   EXPECT_THAT(keys(report(GroupBy::kDay, "2025-01-02", "2025-01-02")), ElementsAre("2025-01-02"));
+  EXPECT_THAT(keys(report(GroupBy::kDay, "2025-01-02T23:30", "9999-12-31")),
+              ElementsAre("2025-01-03"));
+  EXPECT_THAT(keys(report(GroupBy::kDay, "2025-01-02T23", "2025-01-03T22")),
+              ElementsAre("2025-01-02"));
 }
 
 TEST_F(SpendingTest, TurnsOfOlderLogsCount) {
@@ -145,6 +149,21 @@ TEST_F(SpendingTest, TurnsOfOlderLogsCount) {
       "output_tokens, duration_ms) values ('r1', 'gpt-4o', 'c1', '2025-01-01T00:00:00+00:00', "
       "1000000, 0, 5)");
   EXPECT_EQ(exact_text(report(GroupBy::kModel).total.cost), "2.50");
+}
+
+TEST_F(SpendingTest, OlderLogsCountOnceAndAsWhoAnswered) {
+  // llm wrote both for a while, under one id.
+  turn("1", "gpt-4o", "2025-01-01T00:00:00+00:00", "1000000, 0");
+  for (const char* id : {"1", "2"}) {
+    exec(fmt::format(
+        "insert into responses (id, model, resolved_model, datetime_utc, input_tokens, "
+        "output_tokens) values ('{}', 'my-best', 'gpt-4o', '2025-01-01T00:00:00+00:00', 1000000, 0)",
+        id));
+  }
+  const auto models = report(GroupBy::kModel);
+  EXPECT_EQ(models.total.turns, 2u);
+  EXPECT_EQ(models.total.priced, 2u);
+  EXPECT_EQ(exact_text(models.total.cost), "5.00");
 }
 
 TEST_F(SpendingTest, BrokenDetailsAreNoCrash) {

@@ -47,10 +47,6 @@ ordered_json typed(const std::string& text) {
   return value.is_number() ? value : ordered_json(text);
 }
 
-std::string text_of(const ordered_json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 Result<> set_stops(std::vector<std::string>& stops, const ordered_json& value) {
   for (const auto& stop : value.is_array() ? value : ordered_json::array({value})) {
     if (!stop.is_string())
@@ -125,12 +121,14 @@ class EngineModel : public Model {
 
   Result<ModelReply> reply(const ModelRequest& request, const OnText& on_text) override {
     HOB_TRY(const ReplyOptions options, options_of(request));
-    HOB_TRY(RenderedPrompt rendered, render(request));
+    HOB_TRY(const RenderedPrompt rendered, render(request));
+    store::TurnRecord record = planned(options, rendered);
+    if (request.on_record) request.on_record(record);
     const auto show = [&](std::string_view text) {
       if (on_text) on_text(Stream::kText, text);
     };
     HOB_TRY(Reply reply, model_->reply_rendered(rendered, options, show));
-    return answer(options, std::move(rendered), std::move(reply));
+    return answer(options, std::move(record), std::move(reply));
   }
 
   Result<> replies(size_t width, const NextJob& next) override {
@@ -161,16 +159,19 @@ class EngineModel : public Model {
   Result<ReplyJob> to_reply_job(const ModelJob& job) const {
     HOB_TRY(ReplyOptions options, options_of(job.request));
     HOB_TRY(RenderedPrompt rendered, render(job.request));
-    auto on_done = [this, options, rendered, done = job.on_done](Result<Reply> reply) {
+    store::TurnRecord record = planned(options, rendered);
+    if (job.request.on_record) job.request.on_record(record);
+    auto on_done = [options, record = std::move(record), done = job.on_done](Result<Reply> reply) {
       if (!reply) return done(tl::unexpected<Error>(std::move(reply.error())));
-      done(answer(options, rendered, *std::move(reply)));
+      done(answer(options, record, *std::move(reply)));
     };
     return ReplyJob{std::move(rendered), std::move(options), std::move(on_done)};
   }
 
-  ModelReply answer(const ReplyOptions& options, RenderedPrompt rendered, Reply reply) const {
+  static ModelReply answer(const ReplyOptions& options, store::TurnRecord record, Reply reply) {
     ModelReply out;
-    out.record = record(options, std::move(rendered), reply);
+    out.record = std::move(record);
+    add_reply(out.record, reply);
     out.text = reply.text;
     out.input_tokens = static_cast<int64_t>(reply.usage.prompt_tokens);
     out.output_tokens = static_cast<int64_t>(reply.usage.reply_tokens);
@@ -196,9 +197,9 @@ class EngineModel : public Model {
       if (key == "stop") {
         HOB_TRY_VOID(set_stops(out.stop, value));
       } else if (key == "max_tokens") {
-        HOB_TRY(out.max_tokens, whole(key, text_of(value)));
+        HOB_TRY(out.max_tokens, whole(key, option_text(value)));
       } else {
-        HOB_TRY_VOID(engine::set_option(out.sampler, key, text_of(value)));
+        HOB_TRY_VOID(engine::set_option(out.sampler, key, option_text(value)));
       }
     }
     if (const auto complaints = out.sampler.complaints(); !complaints.empty())
@@ -218,18 +219,14 @@ class EngineModel : public Model {
     return out;
   }
 
-  store::TurnRecord record(const ReplyOptions& options, RenderedPrompt rendered,
-                           const Reply& reply) const {
+  // All that decides a reply.
+  store::TurnRecord planned(const ReplyOptions& options, const RenderedPrompt& rendered) const {
     store::TurnRecord out;
-    out.finish = finish_name(reply);
     out.provider = info_.provider;
     out.model_file = info_.file;
     out.template_hash = store::sha256(template_source(model_->tokenizer()));
     out.raw = rendered.plain;
-    out.rendered_prompt = std::move(rendered.text);
-    out.prompt_tokens_hash = token_hash(reply.prompt);
-    out.output_ids.emplace();
-    for (const ReplyToken& token : reply.tokens) out.output_ids->push_back(token.token);
+    out.rendered_prompt = rendered.text;
     out.sampler = ordered_json::object();
     for (const auto& [name, value] : engine::option_values(options.sampler)) {
       if (name != "seed") out.sampler[name] = typed(value);
@@ -247,10 +244,17 @@ class EngineModel : public Model {
     out.isa = model_->engine().isa();
     out.kv = engine::kv_name(options_.kv);
     out.numerics = options_.numerics == kernels::Numerics::kNative ? "native" : "portable";
-    out.cached_tokens = static_cast<int64_t>(reply.usage.cached_tokens);
-    out.prompt_seconds = reply.usage.prompt_seconds;
-    out.reply_seconds = reply.usage.reply_seconds;
     return out;
+  }
+
+  static void add_reply(store::TurnRecord& record, const Reply& reply) {
+    record.finish = finish_name(reply);
+    record.prompt_tokens_hash = token_hash(reply.prompt);
+    record.output_ids.emplace();
+    for (const ReplyToken& token : reply.tokens) record.output_ids->push_back(token.token);
+    record.cached_tokens = static_cast<int64_t>(reply.usage.cached_tokens);
+    record.prompt_seconds = reply.usage.prompt_seconds;
+    record.reply_seconds = reply.usage.reply_seconds;
   }
 
   ModelInfo info_;
@@ -268,6 +272,7 @@ Result<std::unique_ptr<Model>> open_local_model(const std::string& path, std::st
   info.kind = "Local";
   info.provider = "local";
   info.file = path;
+  info.file_state = model->file_state();
   info.constrains = true;
   return std::unique_ptr<Model>(new EngineModel(std::move(info), std::move(model), options));
 }
@@ -282,6 +287,10 @@ Result<std::unique_ptr<Model>> open_model(const std::string& id,
   const ModelStore store = ModelStore::standard();
   HOB_TRY(const std::string path, store.find(id));
   return open_local_model(path, store.name_of(path), options);
+}
+
+std::string option_text(const ordered_json& value) {
+  return value.is_string() ? value.get<std::string>() : value.dump();
 }
 
 Result<> check_attachments(const ModelInfo& model, const store::Message& message) {

@@ -104,6 +104,7 @@ std::string template_source(const text::Tokenizer& tokenizer) {
 
 struct LocalModel::Impl {
   std::string name;
+  os::FileState file;
   text::Tokenizer tokenizer;
   Result<std::optional<text::ChatTemplate>> chat_template;  // an error where one is needed
   std::vector<Token> end_tokens;
@@ -193,8 +194,9 @@ Result<std::unique_ptr<LocalModel>> LocalModel::load(const std::string& path,
   HOB_TRY(auto engine, engine::Engine::create(std::move(model), options));
   auto ends = tokenizer.end_tokens();
   return std::unique_ptr<LocalModel>(new LocalModel(std::unique_ptr<Impl>(
-      new Impl{std::move(name), std::move(tokenizer), std::move(chat_template), std::move(ends),
-               std::move(engine), std::nullopt, nullptr})));
+      new Impl{std::move(name), file->mapping().state(), std::move(tokenizer),
+               std::move(chat_template), std::move(ends), std::move(engine), std::nullopt,
+               nullptr})));
 }
 
 LocalModel::LocalModel(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -269,5 +271,6 @@ Result<> LocalModel::replies(size_t width, const std::function<std::optional<Rep
 const text::Tokenizer& LocalModel::tokenizer() const { return impl_->tokenizer; }
 engine::Engine& LocalModel::engine() { return *impl_->engine; }
 const std::string& LocalModel::name() const { return impl_->name; }
+const os::FileState& LocalModel::file_state() const { return impl_->file; }
 
 }  // namespace hob::chat

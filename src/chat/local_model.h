@@ -17,6 +17,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "os/file.h"
 #include "text/chat_template.h"
 #include "text/tokenizer.h"
 
@@ -109,6 +110,7 @@ class LocalModel {
   const text::Tokenizer& tokenizer() const;
   engine::Engine& engine();
   const std::string& name() const;  // general.name of the file, or its file name
+  const os::FileState& file_state() const;  // of the file, when it was mapped
 
  private:
   struct Impl;

@@ -18,6 +18,7 @@
 #include "base/result.h"
 #include "chat/local_model.h"
 #include "engine/engine.h"
+#include "os/file.h"
 #include "store/message.h"
 #include "store/turn_record.h"
 
@@ -27,7 +28,8 @@ struct ModelInfo {
   std::string id;        // what the ledger calls it and -m finds again
   std::string kind;      // "Local", "Echo"
   std::string provider;  // of turn_records: "local", "echo"
-  std::string file;      // of a local model
+  std::string file;          // of a local model
+  os::FileState file_state;  // when it was loaded
   bool streams = true;
   bool constrains = false;                    // a reply can be made to obey a schema
   std::vector<std::string> attachment_types;  // MIME types that it takes
@@ -49,6 +51,9 @@ struct ModelRequest {
   bool raw = false;                        // the last text is the prompt as it stands
   int alternatives = engine::kNoLogprobs;  // as ReplyOptions'
   const std::atomic<bool>* cancel = nullptr;
+  // Hears what will decide the reply, before anything is computed; may be null. A model that keeps no
+  // such record does not call it.
+  std::function<void(const store::TurnRecord&)> on_record;
 };
 
 struct ModelReply {
@@ -113,6 +118,9 @@ Result<nlohmann::ordered_json> check_options(const std::string& id, const Option
 // By id, as the ledger has it: "echo", or what chat::ModelStore finds. kNotFound names it.
 Result<std::unique_ptr<Model>> open_model(const std::string& id,
                                           const engine::EngineOptions& options);
+
+// An option as text, as -o takes it.
+std::string option_text(const nlohmann::ordered_json& value);
 
 // An error that names the accepted types where the model takes no attachment of `message`'s.
 Result<> check_attachments(const ModelInfo& model, const store::Message& message);

@@ -1,9 +1,5 @@
 #include "chat/model_hash.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <optional>
 
@@ -16,19 +12,14 @@ namespace {
 constexpr size_t kSha256Digits = 64;
 constexpr int kMostWaitMs = 500;  // for a ledger that is locked: hashing again costs no more
 
-// What tells one state of a file from another.
-struct FileState {
+// A file as the database knows it.
+struct FileState : os::FileState {
   std::string path;
-  int64_t size = 0, modified_ns = 0;
 };
 
 Result<FileState> state_of(const std::string& path) {
-  struct stat info {};
-  if (::stat(path.c_str(), &info) != 0)
-    return fail(ErrorKind::kIo, "{}: cannot read: {}", path, std::strerror(errno));
-  constexpr int64_t kNanoseconds = 1'000'000'000;
-  return FileState{std::filesystem::absolute(path).string(), info.st_size,
-                   info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec};
+  HOB_TRY(const os::FileState state, os::file_state(path));
+  return FileState{state, std::filesystem::absolute(path).string()};
 }
 
 Result<std::optional<std::string>> remembered(const FileState& state, store::Database& database) {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "chat/build_name.h"
+#include "chat/model.h"
 #include "chat/model_hash.h"
 #include "chat/token_hash.h"
 #include "os/file.h"
@@ -37,14 +38,10 @@ Result<ConstraintText> constraint_of(const ordered_json& json) {
   return fail(ErrorKind::kCorrupt, "the record's constraint is of no known kind");
 }
 
-std::string text_of(const ordered_json& value) {
-  return value.is_string() ? value.get<std::string>() : value.dump();
-}
-
 Result<ReplyOptions> reply_options(const store::TurnRecord& record) {
   ReplyOptions options;
   for (const auto& [name, value] : record.sampler.items()) {
-    const std::string text = text_of(value);
+    const std::string text = option_text(value);
     if (!text.empty()) HOB_TRY_VOID(engine::set_option(options.sampler, name, text));
   }
   options.sampler.seed = *record.seed;
@@ -162,8 +159,10 @@ Result<Replay> Replayer::replay(store::Ledger& ledger, const std::string& turn_i
   HOB_TRY(const auto tokens, model.encode_rendered(prompt));
   out.same_prompt =
       record.prompt_tokens_hash.empty() || token_hash(tokens) == record.prompt_tokens_hash;
-  HOB_TRY(const auto options, reply_options(record));
+  HOB_TRY(auto options, reply_options(record));
+  options.cancel = cancel_;
   HOB_TRY(const Reply reply, model.reply_rendered(prompt, options, nullptr));
+  if (reply.finish == engine::Finish::kStopped) return fail(ErrorKind::kCancelled, "stopped");
   std::vector<Token> now;
   for (const ReplyToken& token : reply.tokens) now.push_back(token.token);
   const std::vector<Token>& recorded = *record.output_ids;

@@ -6,6 +6,7 @@
 // that is what a replay checks.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -47,10 +48,11 @@ struct Replay {
 
 class Replayer {
  public:
-  // `threads` 0: every usable core.
-  Replayer(ModelStore models, int threads) : models_(std::move(models)), threads_(threads) {}
+  // `threads` 0: every usable core. `cancel` (may be null) ends a reply between two tokens.
+  Replayer(ModelStore models, int threads, const std::atomic<bool>* cancel = nullptr)
+      : models_(std::move(models)), threads_(threads), cancel_(cancel) {}
 
-  // kUnsupported, naming why, for a turn that no engine computed or that came to no end.
+  // kUnsupported, naming why, for a turn that no engine computed or that came to no end; kCancelled.
   Result<Replay> replay(store::Ledger& ledger, const std::string& turn_id);
 
  private:
@@ -63,6 +65,7 @@ class Replayer {
 
   ModelStore models_;
   int threads_;
+  const std::atomic<bool>* cancel_;
   std::map<std::string, Opened> opened_;
 };
 

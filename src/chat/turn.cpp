@@ -17,6 +17,8 @@ namespace {
 using nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::seconds kSampleEvery{30};  // far below a counter's turn
+
 // What is known before the call, on top of what the model says of it.
 store::TurnRecord with_origin(store::TurnRecord record, const Model& model,
                               const TurnRequest& request) {
@@ -46,9 +48,10 @@ store::TurnStart start_of(const Model& model, const TurnRequest& request) {
   return start;
 }
 
-// What the model has said, also where it then fails.
+// What is known of a reply also where the model then fails.
 struct Said {
   std::string text, reasoning;
+  store::TurnRecord record;
 };
 
 store::TurnEnd end_of(const ModelReply& reply, int64_t duration_ms) {
@@ -68,12 +71,13 @@ store::TurnEnd failed(const Said& said, const Error& error, int64_t duration_ms)
   const bool stopped = error.kind == ErrorKind::kCancelled;
   end.state = stopped ? store::TurnState::kStopped : store::TurnState::kFailed;
   if (!stopped) end.error = error.message;
-  end.messages = reply_messages(said.text, said.reasoning);
+  const bool nothing = said.text.empty() && said.reasoning.empty();
+  if (stopped || !nothing) end.messages = reply_messages(said.text, said.reasoning);
   end.duration_ms = duration_ms;
   return end;
 }
 
-// A recorded turn, or why there is none.
+// A recorded turn, or why there is none. Model and request must outlive it.
 class Recording {
  public:
   Recording(store::Ledger* ledger, const Model& model, const TurnRequest& request)
@@ -88,15 +92,25 @@ class Recording {
 
   // `use` lacks what the end says: who answered, and tokens.
   void finish(store::TurnEnd end, accounts::TurnUse use) {
-    if (!turn_) return;
-    if (!end.resolved_model.empty()) use.model = end.resolved_model;
+    if (!ledger_) return;
+    use.model = end.resolved_model.empty() ? model_.info().id : end.resolved_model;
     use.input_tokens = end.input_tokens;
     use.output_tokens = end.output_tokens;
     accounts::account(end.record, use);
-    if (!end.record.model_file.empty() && !ledger_->database().in_memory())
-      end.record.model_hash = model_hash(end.record.model_file, ledger_->database()).value_or("");
-    auto tip = ledger_->finish(*turn_, end);
-    tip ? void(tip_ = *std::move(tip)) : void(error_ = std::move(tip.error()));
+    if (!turn_) recorded_ = begin();  // what was in the way may be gone
+    if (turn_) recorded_ = write_end(end);
+    if (recorded_) {
+      note_file();
+    } else {
+      unrecorded_ = UnrecordedTurn{start(), std::move(end)};
+    }
+  }
+
+  // The model's error, and the ledger's.
+  Error with_own(Error error) const {
+    if (!recorded_)
+      error.message += "; and the turn is not in the ledger: " + recorded_.error().message;
+    return error;
   }
 
   void describe(TurnResult& result) {
@@ -120,11 +134,24 @@ class Recording {
     return {};
   }
 
-  Result<> write_end(store::TurnEnd& end) {
-    if (!end.record.model_file.empty() && !ledger_->database().in_memory())
-      end.record.model_hash = model_hash(end.record.model_file, ledger_->database()).value_or("");
+  Result<> write_end(const store::TurnEnd& end) {
     HOB_TRY(tip_, ledger_->finish(*turn_, end));
     return {};
+  }
+
+  // Which file the model is, once the turn is safe: to sum up a large one takes its time. Nothing
+  // where it is no longer the file that was loaded, or nobody can say; the turn is on record then
+  // all the same.
+  void note_file() {
+    const ModelInfo& model = model_.info();
+    if (model.file.empty() || ledger_->database().in_memory()) return;
+    const auto is_loaded = [&] {
+      const auto now = os::file_state(model.file);
+      return now && *now == model.file_state;
+    };
+    if (!is_loaded()) return;
+    const auto hash = model_hash(model.file, ledger_->database());
+    if (hash && is_loaded()) static_cast<void>(ledger_->set_model_hash(turn_->turn_id, *hash));
   }
 
   store::Ledger* ledger_;
@@ -152,11 +179,10 @@ class OpenTurn {
     const int64_t duration =
         std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun_).count();
     store::TurnEnd end = reply ? end_of(*reply, duration) : failed(said, reply.error(), duration);
-    end.record = with_origin(reply ? reply->record : store::TurnRecord(), model_, request_);
+    end.record = with_origin(reply ? reply->record : said.record, model_, request_);
     if (reply) end.record.finish = reply->finish;
-    recording_.finish(std::move(end),
-                      {.model = model_.info().id, .energy = energy, .shared = shared});
-    if (!reply) return tl::unexpected<Error>(std::move(reply.error()));
+    recording_.finish(std::move(end), {.energy = energy, .shared = shared});
+    if (!reply) return tl::unexpected<Error>(recording_.with_own(std::move(reply.error())));
     TurnResult result{.reply = *std::move(reply), .duration_ms = duration};
     recording_.describe(result);
     return result;
@@ -176,27 +202,35 @@ std::vector<store::Message> reply_messages(const std::string& text, const std::s
   if (!reasoning.empty())
     message.parts.push_back({.kind = store::PartKind::kReasoning, .text = reasoning});
   if (!text.empty()) message.parts.push_back({.text = text});
-  if (message.parts.empty()) return {};
   return {message};
 }
 
 Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnRequest& request,
-                            const OnText& on_text) {
+                            const OnText& on_text, const OnReply& on_reply) {
   OpenTurn turn(model, ledger, request);
   auto energy = os::EnergyCounter::start();
   Said said;
-  const auto listen = [&](Stream stream, std::string_view text) {
+  const auto listen = [&, sampled = Clock::now()](Stream stream, std::string_view text) mutable {
+    if (Clock::now() - sampled > kSampleEvery) {
+      energy.sample();
+      sampled = Clock::now();
+    }
     (stream == Stream::kText ? said.text : said.reasoning) += text;
     if (on_text) on_text(stream, text);
   };
-  auto reply = model.reply(request.model, listen);
-  return turn.end(std::move(reply), said, energy.stop(), /*shared=*/false);
+  ModelRequest asked = request.model;
+  asked.on_record = [&](const store::TurnRecord& record) { said.record = record; };
+  auto reply = model.reply(asked, listen);
+  const auto use = energy.stop();
+  if (reply && on_reply) on_reply(*reply);
+  return turn.end(std::move(reply), said, use, /*shared=*/false);
 }
 
 Result<> run_turns(Model& model, store::Ledger* ledger, size_t width, const NextTurn& next) {
   struct Running {
     TurnJob job;
     OpenTurn turn;  // of `job`
+    Said said;
     Running(TurnJob given, const Model& model, store::Ledger* ledger)
         : job(std::move(given)), turn(model, ledger, job.request) {}
   };
@@ -205,11 +239,15 @@ Result<> run_turns(Model& model, store::Ledger* ledger, size_t width, const Next
     auto job = next();
     if (!job) return std::nullopt;
     const auto running = std::make_shared<Running>(*std::move(job), model, ledger);
-    return ModelJob{running->job.request.model,
-                    [&energy, width, running](Result<ModelReply> reply) {
-                      running->job.on_done(
-                          running->turn.end(std::move(reply), {}, energy.lap(), width > 1));
-                    }};
+    ModelJob asked{running->job.request.model,
+                   [&energy, width, running](Result<ModelReply> reply) {
+                     running->job.on_done(running->turn.end(std::move(reply), running->said,
+                                                            energy.lap(), width > 1));
+                   }};
+    asked.request.on_record = [running](const store::TurnRecord& record) {
+      running->said.record = record;
+    };
+    return asked;
   });
 }
 

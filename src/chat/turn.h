@@ -55,12 +55,14 @@ inline constexpr int kMostDelayMs = 2'000;
 // Sees the whole reply before its end is recorded, so that no ledger keeps it from a reader.
 using OnReply = std::function<void(const ModelReply&)>;
 
-// Asks the model; `ledger` null: nothing is written. An error is the model's; what it said before
-// is in the ledger as a failed turn.
+// Asks the model; `ledger` null: nothing is written. An error is the model's; what it said
+// before, and what the reply was to depend on, is in the ledger as a failed turn, or the error says
+// why not.
 Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnRequest& request,
                             const OnText& on_text, const OnReply& on_reply = nullptr);
 
-// The message that a reply becomes: reasoning, then text. None where nothing was said.
+// The message that a reply becomes: reasoning, then text. Where nothing was said it has no parts; it
+// stands between one question and the next all the same.
 std::vector<store::Message> reply_messages(const std::string& text, const std::string& reasoning);
 
 }  // namespace hob::chat

@@ -5,7 +5,10 @@
 
 #include <filesystem>
 
+#include "chat/model_hash.h"
 #include "chat/replay.h"
+#include "chat/turns.h"
+#include "os/file.h"
 #include "tests/support/tiny_model.h"
 
 namespace hob::chat {
@@ -225,6 +228,90 @@ TEST_F(LockedLedger, ThatStaysSoIsNamedAndWhatItLacksIsKept) {
   EXPECT_EQ(result->unrecorded->end.messages.back().text(), seen);
 }
 
+TEST(RunTurn, AFailedTurnHasWhatItsReplyWasToDependOn) {
+  auto ledger = fresh();
+  auto model = tiny();
+  std::string prompt;
+  for (int i = 0; i < 300; ++i) prompt += "many words ";  // more than the context holds
+  TurnRequest request = asking(prompt);
+  request.model.options = *model->check_options({{"seed", "7"}});
+  EXPECT_FALSE(run_turn(*model, &ledger, request, nullptr));
+  auto jobs = 1;
+  ASSERT_TRUE(run_turns(*model, &ledger, 2, [&]() -> std::optional<TurnJob> {
+    if (jobs-- == 0) return std::nullopt;
+    return TurnJob{request, [](Result<TurnResult> result) { EXPECT_FALSE(result); }};
+  }));
+  const auto turns = ledger.database().read([](SQLite::Database& sql) -> Result<std::vector<std::string>> {
+    std::vector<std::string> ids;
+    SQLite::Statement rows(sql, "select turn_id from turn_records where state = 'failed'");
+    while (rows.executeStep()) ids.push_back(rows.getColumn(0).getString());
+    return ids;
+  });
+  ASSERT_TRUE(turns && turns->size() == 2);
+  for (const std::string& turn : *turns) {
+    const auto record = ledger.record(turn);
+    ASSERT_TRUE(record);
+    EXPECT_EQ(record->seed, 7u);
+    EXPECT_EQ(record->context, 256);
+    EXPECT_TRUE(record->sampler.is_object());
+    EXPECT_THAT(record->rendered_prompt.value_or(""), HasSubstr(prompt));
+    EXPECT_FALSE(record->output_ids);
+  }
+}
+
+TEST(RunTurn, WhereModelAndLedgerFailBothErrorsAreTold) {
+  auto ledger = fresh();
+  BrokenModel model;
+  const auto failed = run_turn(model, &ledger, asking("hello"), [&](Stream, std::string_view) {
+    ASSERT_TRUE(ledger.database().write([](SQLite::Database& sql) -> Result<> {
+      sql.exec("delete from turns");
+      return {};
+    }));
+  });
+  ASSERT_FALSE(failed);
+  EXPECT_THAT(failed.error().message, HasSubstr("the line broke; and the turn is not in the ledger: "));
+}
+
+TEST(RunTurn, AReplyThatSaysNothingStandsBetweenTwoQuestions) {
+  auto ledger = fresh();
+  const auto roles = [&](const std::string& thread) {
+    std::vector<std::string> out;
+    for (const auto& message : ledger.thread(thread)->messages) out.push_back(message.role);
+    return out;
+  };
+  const auto silent = run_turn(*echo_model(), &ledger, asking(R"({"raw": ""})"), nullptr);
+  ASSERT_TRUE(silent && silent->recorded);
+  EXPECT_EQ(silent->reply.text, "");
+  EXPECT_THAT(roles(silent->thread_id), ElementsAre("user", "assistant"));
+
+  const std::atomic<bool> cancel{true};  // before the first token
+  TurnRequest request = asking("hello");
+  request.model.cancel = &cancel;
+  const auto stopped = run_turn(*tiny(), &ledger, request, nullptr);
+  ASSERT_TRUE(stopped && stopped->reply.stopped);
+  EXPECT_THAT(roles(stopped->thread_id), ElementsAre("user", "assistant"));
+}
+
+TEST(RunTurn, TheHashIsOfTheFileThatWasLoaded) {
+  const std::string folder = testing::TempDir() + "hob_model_hash";
+  std::filesystem::remove_all(folder);
+  auto ledger = store::Ledger::open(folder + "/logs.db");
+  ASSERT_TRUE(ledger) << ledger.error().message;
+  const std::string file = test::write_tiny_model();
+  auto model = open_local_model(file, "tiny", {.threads = 1, .context = 256});
+  ASSERT_TRUE(model) << model.error().message;
+  TurnRequest request = asking("hello");
+  request.model.options = *(*model)->check_options({{"max_tokens", "1"}});
+  const auto hash = [&] {
+    const auto result = run_turn(**model, &*ledger, request, nullptr);
+    EXPECT_TRUE(result && result->recorded);
+    return ledger->record(result->turn_id)->model_hash;
+  };
+  EXPECT_EQ(hash(), *file_sha256(file));
+  ASSERT_TRUE(os::write_file_atomically(file, "another"));  // the model keeps what it has mapped
+  EXPECT_EQ(hash(), "");
+}
+
 TEST(RunTurn, RecordsAllThatAReplyDependsOn) {
   auto ledger = fresh();
   auto model = tiny();
@@ -306,6 +393,11 @@ TEST(Replay, IsIdenticalForAnyThreadsAndTellsWhatDiffers) {
       EXPECT_TRUE(replay->identical());
     }
   }
+  const std::atomic<bool> cancel{true};
+  const auto stopped = Replayer(ModelStore(std::vector<std::string>{}), 1, &cancel)
+                           .replay(ledger, turns[0]);
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().kind, ErrorKind::kCancelled);
   ASSERT_TRUE(ledger.database().write([](SQLite::Database& sql) -> Result<> {
     sql.exec("update turn_records set output_ids = '[1,2,3]', isa = 'abacus'");
     return {};

@@ -18,7 +18,7 @@ void LedgerFlags::declare_recording(CLI::App& app) {
 
 void LedgerFlags::declare(CLI::App& app) {
   declare_recording(app);
-  app.add_flag("-c,--continue", last, "Go on with the newest conversation");
+  app.add_flag("-c,--continue", last, "Go on with the conversation that was begun last");
   app.add_option("--cid,--conversation", thread_id, "Go on with the conversation of this id")
       ->option_text("ID");
 }

@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/spending_text.h"
+#include "store/json_text.h"
 
 namespace hob::cli {
 namespace {
@@ -11,7 +12,7 @@ Result<> list_costs(Io& io, const SpendingFlags& flags) {
   HOB_TRY(const auto by, flags.group_by());
   HOB_TRY(const auto report, flags.report());
   if (flags.json) {
-    io.write(spending_json(report, by).dump(2, ' ', false, kReplaceBadText) + "\n");
+    io.write(store::indented_json(spending_json(report, by)) + "\n");
     return {};
   }
   if (report.total.turns == 0) {

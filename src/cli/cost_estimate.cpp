@@ -12,9 +12,12 @@
 #include "chat/model_store.h"
 #include "cli/command.h"
 #include "cli/cost_prediction.h"
+#include "cli/ledger_flags.h"
 #include "cli/model_flags.h"
 #include "cli/repeatable.h"
+#include "cli/safe_text.h"
 #include "cli/table.h"
+#include "store/json_text.h"
 
 namespace hob::cli {
 namespace {
@@ -98,11 +101,13 @@ Result<Estimate> local(const EstimateFlags& flags, const std::string& model,
         "give --prompt-speed and --reply-speed",
         model, model);
   }
-  estimate.basis =
-      fmt::format("{:.1f} tokens/s of prompt and {:.1f} of reply", speeds.prompt, speeds.reply);
-  estimate.basis += flags.prompt_speed.empty() && flags.reply_speed.empty()
-                        ? fmt::format(", the mean of {} turns on record", pace->turns)
-                        : ", as given";
+  const auto source = [&](const std::string& given) {
+    return given.empty() ? fmt::format("the mean of {} turns on record", pace->turns) : "as given";
+  };
+  const std::string of_prompt = source(flags.prompt_speed), of_reply = source(flags.reply_speed);
+  estimate.basis = fmt::format("{:.1f} tokens/s of prompt{} and {:.1f} of reply, {}", speeds.prompt,
+                               of_prompt == of_reply ? "" : fmt::format(" ({})", of_prompt),
+                               speeds.reply, of_reply);
   const double items = static_cast<double>(flags.items);
   estimate.seconds = items *
                          static_cast<double>(flags.input - std::min(flags.cached, flags.input)) /
@@ -135,8 +140,10 @@ std::string per_item(uint64_t tokens, uint64_t items) {
 
 void explain_hosted(Io& io, const EstimateFlags& flags, const Estimate& estimate) {
   const auto& row = estimate.price->row;
-  io.print("{}: {} by {}{}\n", estimate.model, row.name, row.vendor,
-           estimate.price->caveat.empty() ? "" : fmt::format(" ({})", estimate.price->caveat));
+  const std::string& caveat = estimate.price->caveat;
+  io.write(safe_line(fmt::format("{}: {} by {}{}", estimate.model, row.name, row.vendor,
+                                 caveat.empty() ? "" : fmt::format(" ({})", caveat))) +
+           '\n');
   for (const auto& line : estimate.each.lines) {
     const Money cost = multiplied(line.cost, flags.items);
     io.print("  {:<13}{} at ${} per million{} = {} (${})\n", line.what,
@@ -147,11 +154,11 @@ void explain_hosted(Io& io, const EstimateFlags& flags, const Estimate& estimate
            accounts::dollars(estimate.output), accounts::dollars(estimate.total),
            accounts::exact_text(estimate.total));
   io.print("  price of {}{}: {}, as of {}\n", row.from.empty() ? "unknown beginning" : row.from,
-           row.to.empty() ? " on" : fmt::format(" to {}", row.to), row.source, row.as_of);
+           row.to.empty() ? " on" : fmt::format(" to {}", row.to), safe_line(row.source), row.as_of);
 }
 
 void explain_local(Io& io, const EstimateFlags& flags, const Estimate& estimate) {
-  io.print("{}: on this machine, no price per token\n", estimate.model);
+  io.print("{}: on this machine, no price per token\n", safe_line(estimate.model));
   io.print("  {:<13}{}\n", "input", per_item(flags.input, flags.items));
   io.print("  {:<13}{}\n", "output", per_item(flags.output, flags.items));
   io.print(
@@ -216,7 +223,7 @@ Result<> estimate(Io& io, const EstimateFlags& flags) {
   HOB_TRY(const auto settings, accounts::EnergySettings::standard());
   std::string day = accounts::today();
   if (!flags.on.empty()) {
-    HOB_TRY(day, accounts::parse_day(flags.on, "--on"));
+    HOB_TRY(day, parse_day(flags.on, "--on"));
   }
   std::vector<Estimate> estimates;
   for (const std::string& model : flags.models) {
@@ -226,7 +233,7 @@ Result<> estimate(Io& io, const EstimateFlags& flags) {
   if (flags.json) {
     auto out = ordered_json::array();
     for (const Estimate& one : estimates) out.push_back(estimate_json(one, settings.grid));
-    io.write(out.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
+    io.write(store::indented_json(out) + "\n");
     return {};
   }
   for (size_t i = 0; i < estimates.size(); ++i) {

@@ -7,6 +7,7 @@
 #include "accounts/day.h"
 #include "accounts/energy.h"
 #include "cli/model_flags.h"
+#include "cli/safe_text.h"
 #include "store/log_schema.h"
 #include "store/user_folder.h"
 
@@ -70,7 +71,7 @@ std::string cost_prediction(const chat::ModelInfo& model, std::span<const uint64
   if (model.id == chat::kEchoModel) return "cost: the echo model costs nothing";
   const auto text =
       model.file.empty() ? hosted(model, inputs, most_output) : local(model, inputs, most_output);
-  return text ? *text : fmt::format("cost: not known: {}", text.error().message);
+  return safe_line(text ? *text : fmt::format("cost: not known: {}", text.error().message));
 }
 
 }  // namespace hob::cli

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/spending_text.h"
+#include "store/json_text.h"
 
 namespace hob::cli {
 namespace {
@@ -37,7 +38,7 @@ Result<> list_energy(Io& io, const SpendingFlags& flags) {
                    {"source", settings.grid.source}};
     out["method_now"] = zones.zones.empty() ? "cpu-time" : "rapl";
     out["watts_per_core"] = settings.watts_per_core;
-    io.write(out.dump(2, ' ', false, kReplaceBadText) + "\n");
+    io.write(store::indented_json(out) + "\n");
     return {};
   }
   if (report.total.with_energy > 0) {

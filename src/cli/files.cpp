@@ -18,6 +18,7 @@
 #include "os/file.h"
 #include "prompts/fragment.h"
 #include "prompts/glob.h"
+#include "text/fenced_code.h"
 #include "text/utf8.h"
 
 namespace hob::cli {
@@ -192,16 +193,10 @@ class Collector {
           ++index_, path, body));
     }
     if (flags_.markdown) {
-      const std::string fence = fence_for(text);
+      const std::string fence = text::fence_for(text);
       return sink_(fmt::format("{}\n{}{}\n{}\n{}\n", path, fence, language(path), body, fence));
     }
     return sink_(fmt::format("{}\n---\n{}\n\n---\n", path, body));
-  }
-
-  static std::string fence_for(const std::string& text) {
-    std::string fence = "```";
-    while (text.find(fence) != text.npos) fence += '`';
-    return fence;
   }
 
   static std::string_view language(std::string_view path) {

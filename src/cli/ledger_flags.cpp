@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <ctime>
 
+#include "accounts/day.h"
+#include "chat/model_store.h"
 #include "cli/path_argument.h"
 #include "cli/safe_text.h"
 #include "os/file.h"
+#include "prompts/settings.h"
 #include "store/log_reader.h"
 #include "store/log_schema.h"
 #include "store/user_folder.h"
@@ -77,6 +80,14 @@ Result<std::string> time_prefix(std::string_view text, int64_t now_seconds) {
               text);
 }
 
+Result<std::string> parse_day(std::string_view text, std::string_view flag) {
+  const auto time = time_prefix(text, std::time(nullptr));
+  if (std::string day = accounts::day_of(time.value_or("")); !day.empty()) return day;
+  return fail(ErrorKind::kInvalid,
+              "{}: '{}' is no day: expected 2026-08-04, today, yesterday, or how long ago: 7d, 2w",
+              flag, text);
+}
+
 void LogDatabaseFlags::declare(CLI::App& app) {
   app.add_option("-d,--database", database, "Another log database than hob's own")
       ->option_text("FILE")
@@ -117,6 +128,15 @@ void PeriodFlags::declare(CLI::App& app) {
   app.add_option("--until", until, "Only what is not newer; a day or an hour counts as a whole")
       ->option_text("TIME")
       ->transform(CLI::Validator(check, ""));
+}
+
+Result<std::string> logged_model(const std::string& name) {
+  HOB_TRY(const auto alias, prompts::Aliases::standard().find(name));
+  if (alias) return *alias;
+  for (const chat::KnownModel& known : chat::known_models()) {
+    if (known.alias == name) return std::string(known.name);
+  }
+  return name;
 }
 
 bool write_logged(Io& io, std::string_view text) {

@@ -32,6 +32,12 @@ struct PeriodFlags {
 // The beginning of a UTC time, "2026-08-04T17", that `text` means; kInvalid for other texts.
 Result<std::string> time_prefix(std::string_view text, int64_t now_seconds);
 
+// The day of such a time; kInvalid, naming `flag`, where it is none.
+Result<std::string> parse_day(std::string_view text, std::string_view flag);
+
+// The id that turns of this model have; a name that no model has is taken as it is.
+Result<std::string> logged_model(const std::string& name);
+
 // Logged text to standard output: as it is for programs, harmless for terminals.
 bool write_logged(Io& io, std::string_view text);
 // Asks on the terminal; kCancelled when the answer is no, or when there is nobody to ask.

@@ -5,6 +5,7 @@
 #include "cli/ledger_flags.h"
 #include "cli/model_flags.h"
 #include "cli/table.h"
+#include "logs/transcript.h"
 #include "store/json_text.h"
 #include "store/log_reader.h"
 
@@ -19,19 +20,13 @@ struct ConversationsFlags {
   bool json = false;
 };
 
-// "2026-08-04 17:05" of "2026-08-04T17:05:12.345678+00:00".
-std::string minute_of(const std::string& time) {
-  constexpr size_t kMinutes = 16, kDay = 10;
-  std::string out = time.substr(0, kMinutes);
-  if (out.size() > kDay) out[kDay] = ' ';
-  return out;
-}
-
 Result<> list_conversations(Io& io, const ConversationsFlags& flags) {
   HOB_TRY(auto ledger, flags.ledger.open_for_reading());
   store::LogFilter filter;
   if (flags.count > 0) filter.count = flags.count;
-  if (!flags.model.empty()) filter.model = flags.model;
+  if (!flags.model.empty()) {
+    HOB_TRY(filter.model, logged_model(flags.model));
+  }
   if (!flags.period.since.empty()) filter.since = flags.period.since;
   if (!flags.period.until.empty()) filter.until = flags.period.until;
   HOB_TRY(const auto conversations, store::read_conversations(ledger, filter));
@@ -50,7 +45,7 @@ Result<> list_conversations(Io& io, const ConversationsFlags& flags) {
   }
   std::vector<std::vector<std::string>> rows;
   for (const auto& one : conversations) {
-    rows.push_back({one.id, minute_of(one.last_utc), std::to_string(one.turns),
+    rows.push_back({one.id, logs::minute_of(one.last_utc), std::to_string(one.turns),
                     one.model.value_or(""), one.name.value_or("")});
   }
   write_logged(io, table_text({{"ID"}, {"LAST USED"}, {"TURNS", true}, {"MODEL"}, {"NAME"}}, rows));

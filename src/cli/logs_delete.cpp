@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 #include "cli/ledger_flags.h"
+#include "cli/safe_text.h"
 #include "store/log_delete.h"
 #include "store/log_reader.h"
 
@@ -41,6 +42,11 @@ Result<> delete_logs(Io& io, const DeleteFlags& flags) {
     line += fmt::format("; {} that other turns contain stay",
                         plural(counts.shared_messages, "message"));
   io.print("{}\n", line);
+  if (!counts.overwritten) {
+    io.note(fmt::format(
+        "Another program has the ledger open: until it ends, {}-wal still holds what was deleted.\n",
+        safe_line(ledger.path())));
+  }
   return {};
 }
 

@@ -57,7 +57,7 @@ Result<> export_conversation(Io& io, const ExportFlags& flags) {
 Action define_logs_export(CLI::App& app, Io& io) {
   auto flags = std::make_shared<ExportFlags>();
   app.add_option("--cid,--conversation", flags->conversation,
-                 "The conversation with this id (default: the newest)")
+                 "The conversation with this id (default: that of the newest turn)")
       ->option_text("ID");
   app.add_flag("--html", flags->html, "A page that needs nothing else");
   app.add_flag("--md", flags->markdown, "Markdown (the default)");

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <memory>
 
-#include "chat/model_store.h"
 #include "cli/command.h"
 #include "cli/constraint_flags.h"
 #include "cli/ledger_flags.h"
@@ -10,7 +9,6 @@
 #include "logs/markdown.h"
 #include "logs/rows.h"
 #include "prompts/fragment.h"
-#include "prompts/settings.h"
 #include "store/json_text.h"
 #include "store/log_reader.h"
 #include "store/message.h"
@@ -62,16 +60,6 @@ Result<std::string> schema_id(store::Database& ledger, const ListFlags& flags) {
   return store::schema_text(resolved.schema).id;
 }
 
-// The id that a turn of this model has; a name that no model has is taken as it is.
-Result<std::string> model_id(const std::string& name) {
-  HOB_TRY(const auto alias, prompts::Aliases::standard().find(name));
-  if (alias) return *alias;
-  for (const chat::KnownModel& known : chat::known_models()) {
-    if (known.alias == name) return std::string(known.name);
-  }
-  return name;
-}
-
 Result<> check(const ListFlags& flags) {
   if (!flags.short_form || (!flags.json && !flags.response)) return {};
   const char* other = flags.json && flags.response ? "--json or --response"
@@ -91,7 +79,7 @@ Result<store::LogFilter> filter_of(Io& io, store::Database& ledger, const ListFl
   const int64_t count = flags.count.value_or(filter.conversation ? all : kDefaultCount);
   if (count > 0) filter.count = static_cast<size_t>(count);
   if (!flags.model.empty()) {
-    HOB_TRY(filter.model, model_id(flags.model));
+    HOB_TRY(filter.model, logged_model(flags.model));
   }
   if (!flags.query.empty()) filter.query = flags.query;
   if (!flags.id_gt.empty()) filter.id_after = flags.id_gt;
@@ -188,7 +176,7 @@ void declare_filters(CLI::App& app, ListFlags& flags) {
   app.add_option("--schema-multi", flags.schema_multi,
                  "Only turns under a schema of many such values")
       ->option_text("SCHEMA");
-  app.add_flag("-c,--current", flags.current, "Only the newest conversation");
+  app.add_flag("-c,--current", flags.current, "Only the conversation of the newest turn");
   app.add_option("--cid,--conversation", flags.conversation, "Only the conversation with this id")
       ->option_text("ID");
   app.add_option("--id-gt", flags.id_gt, "Only turns with an id above this")->option_text("ID");

@@ -8,10 +8,13 @@
 #include "base/ascii.h"
 #include "cli/command.h"
 #include "cli/repeatable.h"
+#include "cli/ledger_flags.h"
+#include "cli/safe_text.h"
 #include "cli/table.h"
 #include "hub/http.h"
 #include "os/file.h"
 #include "os/terminal.h"
+#include "store/json_text.h"
 
 namespace hob::cli {
 namespace {
@@ -79,7 +82,7 @@ Result<> list_prices(Io& io, const ListFlags& flags) {
   HOB_TRY(const auto table, PriceTable::standard());
   std::string day = accounts::today();
   if (!flags.on.empty()) {
-    HOB_TRY(day, accounts::parse_day(flags.on, "--on"));
+    HOB_TRY(day, parse_day(flags.on, "--on"));
   }
   auto json = ordered_json::array();
   std::vector<std::vector<std::string>> rows;
@@ -94,7 +97,7 @@ Result<> list_prices(Io& io, const ListFlags& flags) {
                     row.to.empty() ? "-" : row.to, row.as_of});
   }
   if (flags.json) {
-    io.write(json.dump(2) + "\n");
+    io.write(store::indented_json(json) + "\n");
     return {};
   }
   if (rows.empty()) {
@@ -120,11 +123,12 @@ Result<> show_price(Io& io, const ShowFlags& flags) {
   HOB_TRY(const auto table, PriceTable::standard());
   std::string day = accounts::today();
   if (!flags.on.empty()) {
-    HOB_TRY(day, accounts::parse_day(flags.on, "--on"));
+    HOB_TRY(day, parse_day(flags.on, "--on"));
   }
   HOB_TRY(const auto found, table.find(flags.model, day));
-  io.print("{}: {}, {}\n", found.row.id, found.row.name, found.row.vendor);
-  if (!found.caveat.empty()) io.print("  no price of its own: {}\n", found.caveat);
+  io.write(safe_line(fmt::format("{}: {}, {}", found.row.id, found.row.name, found.row.vendor)) +
+           '\n');
+  if (!found.caveat.empty()) io.print("  no price of its own: {}\n", safe_line(found.caveat));
   for (const PriceRow& row : table.rows()) {
     if (row.id != found.row.id) continue;
     io.print(
@@ -133,7 +137,7 @@ Result<> show_price(Io& io, const ShowFlags& flags) {
         row.from.empty() ? "?" : row.from, row.to.empty() ? "now" : row.to,
         row.above > 0 ? fmt::format(", above {} tokens in", row.above) : "", cell(row.rates.input),
         cell(row.rates.output), cell(row.rates.cached), cell(row.rates.batch_input),
-        cell(row.rates.batch_output), row.source, row.as_of);
+        cell(row.rates.batch_output), safe_line(row.source), row.as_of);
   }
   return {};
 }
@@ -166,8 +170,8 @@ Result<> update_prices(Io& io, const UpdateFlags& flags) {
   if (!update.added.empty() || !update.changed.empty()) {
     HOB_TRY_VOID(accounts::save_own_prices(table));
   }
-  for (const auto& id : update.added) io.print("new: {}\n", id);
-  for (const auto& id : update.changed) io.print("changed: {}\n", id);
+  for (const auto& id : update.added) io.print("new: {}\n", safe_line(id));
+  for (const auto& id : update.changed) io.print("changed: {}\n", safe_line(id));
   io.note(fmt::format("{} new, {} changed, {} as they were\n", update.added.size(),
                       update.changed.size(), update.unchanged));
   return {};

@@ -59,7 +59,8 @@ Result<> replay_one(Io& io, chat::Replayer& replayer, store::Ledger& ledger, con
                     bool all, Counts& counts) {
   const auto replay = replayer.replay(ledger, id);
   if (!replay) {
-    if (!all) return tl::unexpected<Error>(replay.error());
+    if (!all || replay.error().kind == ErrorKind::kCancelled)
+      return tl::unexpected<Error>(replay.error());
     ++counts.skipped;
     if (replay.error().kind != ErrorKind::kUnsupported) print_error(io, replay.error().message);
     return {};
@@ -82,7 +83,8 @@ Result<> replay(Io& io, const ReplayFlags& flags) {
   if (flags.all) {
     HOB_TRY(ids, recorded_turns(ledger));
   }
-  chat::Replayer replayer(chat::ModelStore::standard(), flags.threads);
+  chat::Replayer replayer(chat::ModelStore::standard(), flags.threads,
+                          &os::InterruptGuard::requested());
   os::InterruptGuard guard;
   Counts counts;
   size_t done = 0;

@@ -10,11 +10,6 @@ namespace {
 
 constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
-bool is_bidi_control(char32_t c) {
-  return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
-         (c >= 0x2066 && c <= 0x2069);
-}
-
 std::string shown(std::string_view text, bool keep_lines) {
   std::string out;
   out.reserve(text.size());
@@ -31,7 +26,7 @@ std::string shown(std::string_view text, bool keep_lines) {
     } else if (c < 0x20 || c == 0x7F) {
       out += '^';
       out += static_cast<char>(c ^ 0x40);
-    } else if ((c >= 0x80 && c < 0xA0) || is_bidi_control(c)) {
+    } else if ((c >= 0x80 && c < 0xA0) || text::is_bidi_control(c)) {
       out += fmt::format("<U+{:04X}>", static_cast<uint32_t>(c));
     } else {
       out += text.substr(0, length);

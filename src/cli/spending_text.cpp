@@ -1,11 +1,11 @@
 #include "cli/spending_text.h"
 
 #include "accounts/cost.h"
-#include "accounts/day.h"
 #include "accounts/energy.h"
 #include "cli/model_flags.h"
+#include "cli/safe_text.h"
 #include "cli/table.h"
-#include "store/log_schema.h"
+#include "store/log_reader.h"
 #include "store/user_folder.h"
 
 namespace hob::cli {
@@ -87,10 +87,7 @@ std::string turns_text(uint64_t turns) {
 void SpendingFlags::declare(CLI::App& app) {
   app.add_option("--by", by, "Sums per model, day, thread or tag (default: model)")
       ->option_text("WHAT");
-  app.add_option("--since", since,
-                 "From this day on: 2026-01-31, today, yesterday, or 7d for seven days ago (UTC)")
-      ->option_text("DAY");
-  app.add_option("--until", until, "Up to the end of this day")->option_text("DAY");
+  period.declare(app);
   app.add_flag("--json", json, "Print an object with \"rows\" and \"total\"");
   app.add_option("-d,--database", database, "Another log database")->option_text("FILE");
 }
@@ -103,17 +100,11 @@ Result<GroupBy> SpendingFlags::group_by() const {
 }
 
 Result<accounts::SpendingReport> SpendingFlags::report() const {
-  accounts::SpendingQuery query;
+  accounts::SpendingQuery query{.since = period.since, .until = period.until};
   HOB_TRY(query.by, group_by());
-  if (!since.empty()) {
-    HOB_TRY(query.since, accounts::parse_day(since, "--since"));
-  }
-  if (!until.empty()) {
-    HOB_TRY(query.until, accounts::parse_day(until, "--until"));
-  }
   HOB_TRY(const auto prices, accounts::PriceTable::standard());
   const std::string path = database.empty() ? store::logs_database() : database;
-  auto ledger = store::Database::open(path, store::Access::kRead, store::log_migrations());
+  auto ledger = store::open_ledger(path);
   if (!ledger && ledger.error().kind == ErrorKind::kNotFound && database.empty())
     return accounts::SpendingReport();
   if (!ledger) return tl::unexpected<Error>(ledger.error());
@@ -151,8 +142,10 @@ std::string money_notes(const accounts::SpendingReport& report) {
   const Spending& total = report.total;
   std::string notes;
   if (total.unknown > 0) {
-    notes += fmt::format("{} of models without a known price not in the sum: {}\n",
-                         turns_text(total.unknown), fmt::join(report.unknown_models, ", "));
+    notes += safe_line(fmt::format("{} of models without a known price not in the sum: {}",
+                                   turns_text(total.unknown),
+                                   fmt::join(report.unknown_models, ", "))) +
+             '\n';
   }
   if (total.uncounted > 0)
     notes +=

@@ -7,14 +7,13 @@
 
 #include "accounts/spending.h"
 #include "base/result.h"
+#include "cli/ledger_flags.h"
 
 namespace hob::cli {
 
-// Bytes in the ledger that are no UTF-8 become U+FFFD.
-inline constexpr auto kReplaceBadText = nlohmann::ordered_json::error_handler_t::replace;
-
 struct SpendingFlags {
-  std::string by = "model", since, until, database;
+  std::string by = "model", database;
+  PeriodFlags period;
   bool json = false;
   void declare(CLI::App& app);
   Result<accounts::GroupBy> group_by() const;

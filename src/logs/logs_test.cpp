@@ -1,5 +1,6 @@
 // What turns look like. That it is what llm prints is the matter of tests/logs_test.py, which
 // compares with llm's own output.
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -83,6 +84,14 @@ TEST(Page, RendersMarkdownAndNothingElse) {
             "href=\"https://e.org/?a=1&amp;b=&#39;&quot;\">x</a></p>\n");
 }
 
+TEST(Page, EntitiesInAddressesAreWhatTheyStandFor) {
+  for (const char* address : {"https://e.org/?a=1&amp;b=2", "https://e.org/?a=1&#38;b=2"}) {
+    EXPECT_THAT(html_of_markdown(fmt::format("[x]({})", address)),
+                HasSubstr("href=\"https://e.org/?a=1&amp;b=2\""));
+  }
+  EXPECT_THAT(html_of_markdown("[x](https://e.org/&eacute;)"), HasSubstr("e.org/&eacute;\""));
+}
+
 TEST(Page, HostileTextsStayTexts) {
   for (const char* text :
        {"<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "[x](javascript:alert(1))",
@@ -99,6 +108,10 @@ TEST(Page, HostileTextsStayTexts) {
   }
   EXPECT_EQ(html_escaped("a\x1b[31m\xE2\x80\xAE\xFF"), "a^[[31m&lt;U+202E&gt;\xEF\xBF\xBD");
   EXPECT_THAT(html_of_markdown("&#x202e;x"), HasSubstr("&lt;U+202E&gt;x"));
+  EXPECT_THAT(html_of_markdown("a&lrm;b&rlm;c"), HasSubstr("a&lt;U+200E&gt;b&lt;U+200F&gt;c"));
+  EXPECT_THAT(html_of_markdown("[x](https://e.org/&rlm;)"), HasSubstr("e.org/&lt;U+200F&gt;\""));
+  EXPECT_THAT(html_of_markdown("[x](https://e.org/&quot;onclick=&quot;y)"),
+              HasSubstr("href=\"https://e.org/&quot;onclick=&quot;y\""));
 }
 
 TEST(Page, IsAWholePage) {

@@ -4,6 +4,7 @@
 
 #include "store/json_text.h"
 #include "store/log_chain.h"
+#include "text/fenced_code.h"
 #include "text/python_text.h"
 
 namespace hob::logs {
@@ -18,15 +19,8 @@ constexpr size_t kCut = 100;
 
 std::string or_none(const store::Text& text) { return text.value_or("None"); }
 
-// The shortest run of backticks, at least `least`, that `text` does not contain.
-std::string fence_for(std::string_view text, size_t least) {
-  std::string fence(least, '`');
-  while (text.find(fence) != text.npos) fence += '`';
-  return fence;
-}
-
 std::string inline_code(const std::string& text) {
-  const std::string fence = fence_for(text, 1);
+  const std::string fence = text::fence_for(text, 1);
   const bool apart = text.starts_with('`') || text.ends_with('`');
   const char* space = apart ? " " : "";
   return fence + space + text + space + fence;
@@ -34,7 +28,7 @@ std::string inline_code(const std::string& text) {
 
 // A block in a list item.
 std::string fenced_block(const std::string& text) {
-  const std::string fence = fence_for(text, 3);
+  const std::string fence = text::fence_for(text);
   return text::indented(fmt::format("{}\n{}\n{}", fence, text, fence), "    ");
 }
 
@@ -51,7 +45,7 @@ std::string fenced_if_code(const std::string& text) {
     code = static_cast<double>(few) / static_cast<double>(lines.size()) > 0.9;
   }
   if (!code) return text;
-  const std::string fence = fence_for(text, 3);
+  const std::string fence = text::fence_for(text);
   return fmt::format("\n{}\n{}\n{}", fence, text::stripped(text), fence);
 }
 

@@ -76,7 +76,7 @@ void add_results(std::string& out, const store::LoggedTurn& turn, bool server_ex
 void add_turn(std::string& out, const Transcript& transcript, const store::LoggedTurn& turn) {
   out += fmt::format(
       "<article class=\"prompt\" id=\"{0}\">\n<p class=\"who\">Prompt<time>{1} UTC</time></p>\n",
-      html_escaped(turn.id), html_escaped(minute_of(turn)));
+      html_escaped(turn.id), html_escaped(minute_of(turn.datetime_utc)));
   for (const auto& fragment : turn.prompt_fragments)
     out += folded("Fragment " + fragment.hash.substr(0, 12), code(fragment.content));
   add_attachments(out, transcript, turn);
@@ -118,7 +118,7 @@ std::string html_page(const Transcript& transcript) {
   if (!turns.empty()) {
     out += fmt::format("<p class=\"facts\">Conversation {}, {} turn{}, {} UTC</p>\n",
                        html_escaped(turns.front().conversation_id.value_or("")), turns.size(),
-                       turns.size() == 1 ? "" : "s", html_escaped(minute_of(turns.front())));
+                       turns.size() == 1 ? "" : "s", html_escaped(minute_of(turns.front().datetime_utc)));
   }
   store::Text system;
   for (const auto& turn : turns) {

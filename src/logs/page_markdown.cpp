@@ -12,11 +12,6 @@
 namespace hob::logs {
 namespace {
 
-bool is_bidi_control(char32_t c) {
-  return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
-         (c >= 0x2066 && c <= 0x2069);
-}
-
 struct Renderer {
   std::string out;
   int image_depth = 0;         // inside an image's text, which has no markup
@@ -106,19 +101,54 @@ int leave_block(MD_BLOCKTYPE type, void* detail, void* user) {
   return 0;
 }
 
+// md4c takes "&name;", "&#digits;" and "&#xdigits;" as one. Names are the browser's to know, but those
+// of characters that must not work unseen.
+std::string entity(std::string_view text) {
+  if (text == "&lrm;") text = "&#x200E;";
+  if (text == "&rlm;") text = "&#x200F;";
+  if (!text.starts_with("&#")) return std::string(text);
+  const bool hexadecimal = text.size() > 2 && (text[2] == 'x' || text[2] == 'X');
+  char32_t code_point = 0;
+  for (const char c : text.substr(hexadecimal ? 3 : 2)) {
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0) break;
+    code_point = code_point * (hexadecimal ? 16 : 10) + static_cast<char32_t>(digit);
+  }
+  constexpr char32_t kLast = 0x10FFFF;
+  if (code_point == 0 || code_point > kLast || (code_point >= 0xD800 && code_point < 0xE000))
+    return "\xEF\xBF\xBD";
+  std::string utf8;
+  text::append_utf8(utf8, code_point);
+  return html_escaped(utf8);
+}
+
+// What md4c says of a link's address, in pieces, as HTML.
+std::string attribute_text(const MD_ATTRIBUTE& attribute) {
+  std::string out;
+  for (size_t i = 0; attribute.text && attribute.substr_offsets[i] < attribute.size; ++i) {
+    const auto begin = attribute.substr_offsets[i], end = attribute.substr_offsets[i + 1];
+    const std::string_view piece(attribute.text + begin, end - begin);
+    out += attribute.substr_types[i] == MD_TEXT_ENTITY ? entity(piece) : html_escaped(piece);
+  }
+  return out;
+}
+
 int enter_span(MD_SPANTYPE type, void* detail, void* user) {
   auto& renderer = *static_cast<Renderer*>(user);
-  std::string_view address;
-  if (type == MD_SPAN_A) address = view(static_cast<MD_SPAN_A_DETAIL*>(detail)->href);
-  if (type == MD_SPAN_IMG) address = view(static_cast<MD_SPAN_IMG_DETAIL*>(detail)->src);
+  MD_ATTRIBUTE attribute{};
+  if (type == MD_SPAN_A) attribute = static_cast<MD_SPAN_A_DETAIL*>(detail)->href;
+  if (type == MD_SPAN_IMG) attribute = static_cast<MD_SPAN_IMG_DETAIL*>(detail)->src;
   if (type == MD_SPAN_A || type == MD_SPAN_IMG) {
     // An image is a link in other words: nothing is fetched.
-    const bool linked = renderer.image_depth == 0 && is_safe_address(address) &&
+    const bool linked = renderer.image_depth == 0 && is_safe_address(view(attribute)) &&
                         std::find(renderer.links.begin(), renderer.links.end(), true) ==
                             renderer.links.end();
     if (linked)
-      renderer.out +=
-          fmt::format("<a rel=\"noreferrer noopener\" href=\"{}\">", html_escaped(address));
+      renderer.out += fmt::format("<a rel=\"noreferrer noopener\" href=\"{}\">",
+                                  attribute_text(attribute));
     renderer.links.push_back(linked);
     renderer.image_depth += type == MD_SPAN_IMG;
   } else if (const char* tag = tag_of(type); tag && renderer.image_depth == 0) {
@@ -137,27 +167,6 @@ int leave_span(MD_SPANTYPE type, void*, void* user) {
     renderer.out += fmt::format("</{}>", tag);
   }
   return 0;
-}
-
-// md4c takes "&name;", "&#digits;" and "&#xdigits;" as one. Names are the browser's to know.
-std::string entity(std::string_view text) {
-  if (!text.starts_with("&#")) return std::string(text);
-  const bool hexadecimal = text.size() > 2 && (text[2] == 'x' || text[2] == 'X');
-  char32_t code_point = 0;
-  for (const char c : text.substr(hexadecimal ? 3 : 2)) {
-    const int digit = c >= '0' && c <= '9'   ? c - '0'
-                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                             : -1;
-    if (digit < 0) break;
-    code_point = code_point * (hexadecimal ? 16 : 10) + static_cast<char32_t>(digit);
-  }
-  constexpr char32_t kLast = 0x10FFFF;
-  if (code_point == 0 || code_point > kLast || (code_point >= 0xD800 && code_point < 0xE000))
-    return "\xEF\xBF\xBD";
-  std::string utf8;
-  text::append_utf8(utf8, code_point);
-  return html_escaped(utf8);
 }
 
 int add_text(MD_TEXTTYPE type, const MD_CHAR* text, MD_SIZE size, void* user) {
@@ -200,7 +209,7 @@ std::string html_escaped(std::string_view text) {
     } else if (c < 0x20 && c != '\n' && c != '\t' && c != '\r') {
       out += '^';
       out += static_cast<char>(c ^ 0x40);
-    } else if ((c >= 0x7F && c < 0xA0) || is_bidi_control(c)) {
+    } else if ((c >= 0x7F && c < 0xA0) || text::is_bidi_control(c)) {
       out += fmt::format("&lt;U+{:04X}&gt;", static_cast<uint32_t>(c));
     } else {
       out += text.substr(0, static_cast<size_t>(next.length));

@@ -3,19 +3,14 @@
 #include <fmt/format.h>
 
 #include "store/json_text.h"
+#include "text/fenced_code.h"
 #include "text/python_text.h"
 
 namespace hob::logs {
 namespace {
 
-std::string fence_for(std::string_view text) {
-  std::string fence = "```";
-  while (text.find(fence) != text.npos) fence += '`';
-  return fence;
-}
-
 std::string block(std::string_view text, std::string_view language = "") {
-  const std::string fence = fence_for(text);
+  const std::string fence = text::fence_for(text);
   return fmt::format("{}{}\n{}\n{}\n\n", fence, language, text::without_trailing_space(text),
                      fence);
 }
@@ -34,9 +29,9 @@ std::string title_of(const Transcript& transcript) {
   return first.conversation_id.value_or(first.id);
 }
 
-std::string minute_of(const store::LoggedTurn& turn) {
+std::string minute_of(const std::string& time) {
   constexpr size_t kMinutes = 16, kDay = 10;
-  std::string out = turn.datetime_utc.substr(0, kMinutes);
+  std::string out = time.substr(0, kMinutes);
   if (out.size() > kDay) out[kDay] = ' ';
   return out;
 }
@@ -59,7 +54,7 @@ std::string markdown_text(const Transcript& transcript) {
   for (const auto& turn : transcript.turns) {
     if (turn.system != system && turn.system) out += "## System\n\n" + paragraph(*turn.system);
     system = turn.system;
-    out += fmt::format("## Prompt ({} UTC)\n\n", minute_of(turn));
+    out += fmt::format("## Prompt ({} UTC)\n\n", minute_of(turn.datetime_utc));
     for (const auto& fragment : turn.prompt_fragments)
       out += fmt::format("Fragment {}\n\n", fragment.hash);
     for (const auto& attachment : turn.attachments)

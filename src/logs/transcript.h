@@ -16,8 +16,8 @@ struct Transcript {
 
 // The conversation's name, or its id.
 std::string title_of(const Transcript& transcript);
-// "2026-08-04 17:05" in UTC.
-std::string minute_of(const store::LoggedTurn& turn);
+// "2026-08-04 17:05" of a time as the ledger holds it.
+std::string minute_of(const std::string& time);
 // "stopped", "failed: why"; empty where the turn is done.
 std::string ending_of(const store::LoggedTurn& turn);
 // What is said of an attachment that is not shown: "image/png, photo.png".

@@ -23,6 +23,8 @@ class AtomicFile {
   // Over what is written already.
   Result<> write_at(uint64_t offset, std::span<const std::byte> bytes);
   uint64_t size() const { return size_; }
+  // Where it is until then, for those who write by name.
+  const std::string& part() const { return part_; }
   Result<> commit();
 
  private:

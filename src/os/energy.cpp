@@ -7,6 +7,7 @@
 #include <charconv>
 #include <filesystem>
 #include <optional>
+#include <utility>
 
 #include "os/file.h"
 
@@ -29,6 +30,9 @@ Result<uint64_t> read_number(const std::string& path) {
     return fail(ErrorKind::kCorrupt, "{}: no number", path);
   return value;
 }
+
+// More than any package draws.
+constexpr double kMostWatts = 500;
 
 bool counts(const std::string& name) { return name.starts_with("package") || name == "dram"; }
 
@@ -70,22 +74,27 @@ EnergyCounter EnergyCounter::start(RaplZones zones) {
     counter.last_.push_back(now.value_or(0));
   }
   counter.begin();
+  counter.sampled_ = counter.began_;
   return counter;
 }
 
 void EnergyCounter::begin() {
+  may_have_turned_ = false;
   microjoules_ = 0;
   cpu_began_ = process_cpu_seconds();
   began_ = std::chrono::steady_clock::now();
 }
 
 void EnergyCounter::sample() {
+  const auto last = std::exchange(sampled_, std::chrono::steady_clock::now());
+  const double most = std::chrono::duration<double, std::micro>(sampled_ - last).count() * kMostWatts;
   for (size_t i = 0; counting_ && i < zones_.zones.size(); ++i) {
     const auto now = read_number(zones_.zones[i].file);
     if (!now) {
       counting_ = false;
       return;
     }
+    may_have_turned_ |= most > static_cast<double>(zones_.zones[i].range);
     const uint64_t turned = *now < last_[i] ? zones_.zones[i].range : 0;
     microjoules_ += *now + turned - last_[i];
     last_[i] = *now;
@@ -97,7 +106,7 @@ EnergyUse EnergyCounter::lap() {
   EnergyUse use;
   use.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - began_).count();
   use.cpu_seconds = process_cpu_seconds() - cpu_began_;
-  if (counting_) {
+  if (counting_ && !may_have_turned_) {
     use.source = EnergySource::kRapl;
     use.joules = static_cast<double>(microjoules_) / 1e6;
   }

@@ -41,15 +41,15 @@ struct RaplZones {
   static constexpr const char* kPowercap = "/sys/class/powercap";
 };
 
-// Runs from start() to stop(). Work that may take longer than a counter's turn (a package of 200 W
-// goes through its 262 kJ in 20 minutes) must call sample() at least every few minutes. Not
-// thread-safe.
+// Runs from start() to stop(). A package of 200 W goes through the 262 kJ that its counter holds in 20
+// minutes, so long work must call sample() from time to time. Where a counter may have turned between
+// two readings, its joules count for nothing. Not thread-safe.
 class EnergyCounter {
  public:
   static EnergyCounter start(RaplZones zones = RaplZones::find());
   void sample();
-  // What was used since start() or the last lap(). A counter that failed meanwhile leaves processor
-  // time alone.
+  // What was used since start() or the last lap(). A counter that failed or may have turned meanwhile
+  // leaves processor time alone.
   EnergyUse lap();
   EnergyUse stop() { return lap(); }
 
@@ -59,6 +59,8 @@ class EnergyCounter {
   RaplZones zones_;
   std::vector<uint64_t> last_;  // [zones]
   bool counting_ = false;
+  std::chrono::steady_clock::time_point sampled_;
+  bool may_have_turned_ = false;  // since begin()
   uint64_t microjoules_ = 0;
   double cpu_began_ = 0;
   std::chrono::steady_clock::time_point began_;

@@ -7,6 +7,8 @@
 #include <filesystem>
 
 #include "tests/support/temp_folder.h"
+#include <fstream>
+#include <thread>
 
 namespace hob::os {
 namespace {
@@ -53,14 +55,22 @@ TEST_F(EnergyTest, AddsPackagesAndMemoryOnce) {
 }
 
 TEST_F(EnergyTest, CountersTurnOver) {
-  zone("intel-rapl:0", "package-0", 9'900'000, 10'000'000);
+  zone("intel-rapl:0", "package-0", 99'900'000'000, 100'000'000'000);
   auto counter = EnergyCounter::start(find());
   set("intel-rapl:0", 50'000);
   counter.sample();
-  set("intel-rapl:0", 9'000'000);
+  set("intel-rapl:0", 90'000'000'000);
   counter.sample();
   set("intel-rapl:0", 1'000'000);
-  EXPECT_DOUBLE_EQ(counter.stop().joules, 0.15 + 8.95 + 2.0);
+  EXPECT_DOUBLE_EQ(counter.stop().joules, 100.05 + 89'999.95 + 10'001);
+}
+
+TEST_F(EnergyTest, ACounterThatMayHaveTurnedUnseenIsNotBelieved) {
+  zone("intel-rapl:0", "package-0", 0, 5'000'000);  // 10 ms at 500 W
+  auto counter = EnergyCounter::start(find());
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  set("intel-rapl:0", 1'000'000);
+  EXPECT_EQ(counter.lap().source, EnergySource::kCpuTime);
 }
 
 TEST_F(EnergyTest, LapsAddUp) {

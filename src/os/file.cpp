@@ -35,6 +35,12 @@ auto fail_errno(const std::string& path, const char* action) {
   return fail(kind, "{}: cannot {}: {}", path, action, std::strerror(error));
 }
 
+FileState state_of(const struct stat& info) {
+  constexpr int64_t kNanoseconds = 1'000'000'000;
+  return {info.st_dev, info.st_ino, info.st_size,
+          info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec};
+}
+
 std::string xdg(const char* variable, const char* fallback) {
   if (const char* home = std::getenv("HOB_HOME"); home && *home) return home;
   if (const char* dir = std::getenv(variable); dir && *dir) return std::string(dir) + "/hob";
@@ -42,6 +48,12 @@ std::string xdg(const char* variable, const char* fallback) {
 }
 
 }  // namespace
+
+Result<FileState> file_state(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return fail_errno(path, "read");
+  return state_of(info);
+}
 
 Result<MappedFile> MappedFile::open(const std::string& path) {
   // Without waiting: a named pipe is refused below instead of blocking until someone writes.
@@ -52,6 +64,7 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
   if (!S_ISREG(info.st_mode)) return fail(ErrorKind::kInvalid, "{}: not a regular file", path);
   MappedFile file;
   file.path_ = path;
+  file.state_ = state_of(info);
   file.size_ = static_cast<size_t>(info.st_size);
   if (file.size_ == 0) return file;
   void* address = ::mmap(nullptr, file.size_, PROT_READ, MAP_PRIVATE, fd.get(), 0);
@@ -66,12 +79,14 @@ Result<MappedFile> MappedFile::open(const std::string& path) {
 MappedFile::MappedFile(MappedFile&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       size_(std::exchange(other.size_, 0)),
-      path_(std::move(other.path_)) {}
+      path_(std::move(other.path_)),
+      state_(other.state_) {}
 
 MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
   std::swap(path_, other.path_);
+  std::swap(state_, other.state_);
   return *this;
 }
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,6 +11,14 @@
 #include "base/result.h"
 
 namespace hob::os {
+
+// What tells one state of a file from another.
+struct FileState {
+  uint64_t device = 0, inode = 0;
+  int64_t size = 0, modified_ns = 0;
+  bool operator==(const FileState&) const = default;
+};
+Result<FileState> file_state(const std::string& path);
 
 // A read-only private mapping of a whole regular file. Move-only; the mapping ends with the object.
 // An empty file gives an empty span. Thread-safe to read.
@@ -23,11 +32,13 @@ class MappedFile {
 
   std::span<const std::byte> bytes() const { return {data_, size_}; }
   const std::string& path() const { return path_; }
+  const FileState& state() const { return state_; }  // when it was mapped
 
  private:
   const std::byte* data_ = nullptr;
   size_t size_ = 0;
   std::string path_;
+  FileState state_;
 };
 
 Result<std::string> read_file(const std::string& path);

@@ -38,6 +38,16 @@ TEST_F(File, MapsWhatWasWritten) {
   EXPECT_EQ(file->path(), path("x"));
 }
 
+TEST_F(File, KnowsWhetherItIsStillTheSame) {
+  ASSERT_TRUE(write_file_atomically(at("x"), "one"));
+  const auto file = MappedFile::open(at("x"));
+  ASSERT_TRUE(file);
+  EXPECT_EQ(*file_state(at("x")), file->state());
+  ASSERT_TRUE(write_file_atomically(at("x"), "two"));
+  EXPECT_FALSE(*file_state(at("x")) == file->state());
+  EXPECT_FALSE(file_state(at("none")));
+}
+
 TEST_F(File, MapsAnEmptyFile) {
   ASSERT_TRUE(write_file_atomically(path("x"), ""));
   const auto file = MappedFile::open(path("x"));

@@ -27,6 +27,9 @@ inline void bind_text(SQLite::Statement& statement, int index, const std::string
   text.empty() ? statement.bind(index) : statement.bind(index, text);
 }
 
+inline std::optional<std::string> column_text(const SQLite::Column& column) {
+  return column.isNull() ? std::nullopt : std::optional<std::string>(column.getString());
+}
 // Text; null is the empty one.
 inline std::string text_of(const SQLite::Column& column) {
   return column.isNull() ? std::string() : column.getString();

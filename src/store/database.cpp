@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "os/atomic_file.h"
 #include "os/file.h"
 #include "store/clock.h"
 
@@ -43,7 +44,7 @@ Error sqlite_error(const std::string& path, const SQLite::Exception& error) {
 
 // A path as SQLite's URIs spell it: nothing in it is syntax.
 std::string uri_of(const std::string& path, std::string_view query) {
-  std::string uri = "file:";
+  std::string uri = "file://";
   for (const char c : fs::absolute(path).string()) {
     const bool plain = std::isalnum(static_cast<unsigned char>(c)) || c == '/' || c == '.' ||
                        c == '-' || c == '_';
@@ -58,8 +59,9 @@ std::string quoted(const std::string& name) {
   return out + '"';
 }
 
+// `name` is a URI; so are those of the files that are attached.
 std::unique_ptr<SQLite::Database> connect(const std::string& name, int flags, int timeout) {
-  return std::make_unique<SQLite::Database>(name, flags, timeout);
+  return std::make_unique<SQLite::Database>(name, flags | SQLite::OPEN_URI, timeout);
 }
 
 bool may_write(const std::string& path) {
@@ -67,17 +69,23 @@ bool may_write(const std::string& path) {
   return ::access(path.c_str(), W_OK) == 0 && ::access(folder.c_str(), W_OK) == 0;
 }
 
-// Reading a file in WAL mode needs its side files. Where they cannot be made and none is there, the
-// file is complete by itself and nobody writes to it.
+// A file to be read. In WAL mode that needs its side files, and the right to write, to take them away
+// again. Where they cannot be made and none is there, the file is complete by itself and nobody
+// writes to it.
+std::string reader_uri(const std::string& path) {
+  if (may_write(path)) return uri_of(path, "?mode=rw");
+  return uri_of(path, os::file_exists(path + "-wal") ? "?mode=ro" : "?immutable=1");
+}
+
 std::unique_ptr<SQLite::Database> connect_reader(const std::string& path, int timeout) {
-  if (may_write(path)) return connect(path, SQLite::OPEN_READWRITE, timeout);
-  if (os::file_exists(path + "-wal")) return connect(path, SQLite::OPEN_READONLY, timeout);
-  return connect(uri_of(path, "?immutable=1"), SQLite::OPEN_READONLY | SQLite::OPEN_URI, timeout);
+  const int access = may_write(path) ? SQLite::OPEN_READWRITE : SQLite::OPEN_READONLY;
+  return connect(reader_uri(path), access, timeout);
 }
 
 std::unique_ptr<SQLite::Database> connect_writer(const std::string& path, bool create,
                                                  int timeout) {
-  return connect(path, SQLite::OPEN_READWRITE | (create ? SQLite::OPEN_CREATE : 0), timeout);
+  return connect(uri_of(path, ""), SQLite::OPEN_READWRITE | (create ? SQLite::OPEN_CREATE : 0),
+                 timeout);
 }
 
 // Going over to WAL needs the file alone for a moment, and SQLite does not wait for that by itself.
@@ -119,8 +127,8 @@ Result<> make_folders(const std::string& path) {
 
 }  // namespace
 
-Error Database::error_of(const SQLite::Exception& error) const {
-  return sqlite_error(path_, error);
+Error Database::error_of(const SQLite::Exception& error, const std::string& name) const {
+  return sqlite_error(name.empty() ? path_ : name, error);
 }
 
 Result<Database> Database::open(const std::string& path, Access access,
@@ -198,7 +206,7 @@ Result<> Database::attach(const std::string& path, const std::string& name) {
   if (!os::file_exists(path)) return fail(ErrorKind::kNotFound, "{}: no such database", path);
   try {
     SQLite::Statement attach(*sql_, "attach database ? as ?");
-    attach.bind(1, path);
+    attach.bind(1, reader_uri(path));
     attach.bind(2, name);
     attach.exec();
     SQLite::Statement probe(*sql_, fmt::format("select 1 from {}.sqlite_master", quoted(name)));
@@ -216,14 +224,15 @@ int Database::set_busy_timeout(int ms) {
 
 Result<> Database::backup(const std::string& path) {
   if (os::file_exists(path)) return fail(ErrorKind::kInvalid, "{}: there is a file already", path);
+  HOB_TRY(auto file, os::AtomicFile::create(path));
   try {
     SQLite::Statement vacuum(*sql_, "vacuum into ?");
-    vacuum.bind(1, path);
+    vacuum.bind(1, uri_of(file.part(), ""));
     vacuum.exec();
-    return {};
   } catch (const SQLite::Exception& error) {
     return tl::unexpected<Error>(sqlite_error(path, error));
   }
+  return file.commit();
 }
 
 Result<bool> Database::has_table(std::string_view name) {

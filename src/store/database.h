@@ -73,19 +73,21 @@ class Database {
     }
   }
 
-  // Makes the tables of another database file readable as `name`.TABLE.
+  // Makes the tables of another database file readable as `name`.TABLE, whoever may write to it. In
+  // write() the file is locked all the same.
   Result<> attach(const std::string& path, const std::string& name);
   // From now on a statement waits so long for other processes. Returns how long it did before.
   int set_busy_timeout(int ms);
 
-  // A compact copy (VACUUM INTO). The file must not exist.
+  // A compact copy (VACUUM INTO), whole or not there. The file must not exist.
   Result<> backup(const std::string& path);
 
   Result<bool> has_table(std::string_view name);  // table or view
   const std::string& path() const { return path_; }
   bool in_memory() const { return in_memory_; }
-  // What an exception of SQLite's means: "PATH: the database is locked by another program".
-  Error error_of(const SQLite::Exception& error) const;
+  // What an exception of SQLite's means: "PATH: the database is locked by another program", or
+  // `name` for the path.
+  Error error_of(const SQLite::Exception& error, const std::string& name = "") const;
 
  private:
   Database(std::string path, std::unique_ptr<SQLite::Database> sql, int busy_timeout_ms)

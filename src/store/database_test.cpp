@@ -200,13 +200,14 @@ TEST(Database, ManyOpenersOfANewFileAndManyWriters) {
 TEST(Database, AttachesAndBacksUp) {
   const std::string folder = fresh_folder();
   auto one = Database::open(folder + "/one.db", Access::kCreate, kSteps);
-  auto two = Database::open(folder + "/two's.db", Access::kCreate, kSteps);
+  auto two = Database::open("/" + folder + "/two's.db", Access::kCreate, kSteps);
   ASSERT_TRUE(one && two && insert(*two, 5));
   ASSERT_TRUE(one->attach(two->path(), "the \"second\""));
   EXPECT_EQ(number(*one, "select n from \"the \"\"second\"\"\".t"), 5);
   EXPECT_FALSE(one->attach(folder + "/none.db", "x"));
   ASSERT_TRUE(two->backup(folder + "/copy.db"));
   EXPECT_FALSE(two->backup(folder + "/copy.db"));
+  EXPECT_FALSE(two->backup(folder + "/nowhere/copy.db"));
   auto copy = Database::open(folder + "/copy.db", Access::kRead, kSteps);
   ASSERT_TRUE(copy);
   EXPECT_EQ(number(*copy, "select n from t"), 5);

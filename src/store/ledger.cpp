@@ -80,10 +80,10 @@ FragmentRows fragments_of_turn(SQLite::Database& sql, const std::string& turn) {
 }
 
 std::string typed_prompt(SQLite::Database& sql, const StartedTurn& turn) {
-  if (turn.tip.empty()) return {};
-  const StoredMessage last = read_message(sql, turn.tip);
-  if (last.message.role != "user") return {};
-  return literal_text(last.message.text(), fragments_of_turn(sql, turn.turn_id));
+  LogChain chain(sql);
+  const ChainMessage* last = chain.message(turn.tip);
+  if (!last || last->role != "user") return {};
+  return literal_text(message_of(sql, *last).text(), fragments_of_turn(sql, turn.turn_id));
 }
 
 // The rendering of the thread's turn before this one: a prompt in a conversation begins with it.
@@ -125,14 +125,18 @@ std::optional<std::string> first_text(SQLite::Database& sql, const char* query,
   return text_of(row.getColumn(0));
 }
 
-std::vector<Message> read_chain(SQLite::Database& sql, const std::string& tip) {
-  std::vector<Message> messages;
-  for (std::string at = tip; !at.empty();) {
-    StoredMessage stored = read_message(sql, at);
-    messages.push_back(std::move(stored.message));
-    at = std::move(stored.parent);
+// From the first message to the one with that hash. `name` is what an error calls the file.
+Result<std::vector<Message>> read_chain(SQLite::Database& sql, const std::string& tip,
+                                        const std::string& name) {
+  LogChain chain(sql);
+  const auto stored = chain.between(tip, "");
+  if (const std::string& before = stored.empty() ? tip : stored.front()->parent; !before.empty()) {
+    return fail(ErrorKind::kCorrupt,
+                "{}: the conversation cannot be read: its message {} is missing or its own ancestor",
+                name, before);
   }
-  std::reverse(messages.begin(), messages.end());
+  std::vector<Message> messages;
+  for (const ChainMessage* message : stored) messages.push_back(message_of(sql, *message));
   return messages;
 }
 
@@ -155,7 +159,12 @@ int64_t ensure_fragment(SQLite::Database& sql, const FragmentText& fragment) {
 
 std::string ensure_attachment(SQLite::Database& sql, const Attachment& attachment) {
   const std::string id = attachment.id();
-  SQLite::Statement row(sql, "insert or replace into attachments values (?, ?, ?, ?, ?)");
+  // Bytes that are stored stay: the file that has them too may be gone tomorrow.
+  SQLite::Statement row(sql,
+                        "insert into attachments (id, type, path, url, content)"
+                        " values (?, ?, ?, ?, ?) on conflict(id) do update set"
+                        " type = excluded.type, path = excluded.path, url = excluded.url,"
+                        " content = coalesce(content, excluded.content)");
   row.bind(1, id);
   bind_text(row, 2, attachment.type);
   bind_text(row, 3, attachment.path);
@@ -239,7 +248,10 @@ Result<std::string> Ledger::finish(const StartedTurn& turn, const TurnEnd& end) 
     row.bind(6, end.duration_ms);
     bind_text(row, 7, end.response_json.is_null() ? "" : json_text(end.response_json));
     row.bind(8, turn.turn_id);
-    row.exec();
+    if (row.exec() != 1) {
+      return fail(ErrorKind::kNotFound, "{}: the turn {} was deleted before it ended",
+                  database_.path(), turn.turn_id);
+    }
     std::string response;
     for (const Message& message : end.messages) {
       if (message.role == "assistant") response += message.text();
@@ -257,6 +269,16 @@ Result<std::string> Ledger::finish(const StartedTurn& turn, const TurnEnd& end) 
       thread.exec();
     }
     return tip;
+  });
+}
+
+Result<> Ledger::set_model_hash(const std::string& turn_id, const std::string& hash) {
+  return database_.write([&](SQLite::Database& sql) -> Result<> {
+    SQLite::Statement row(sql, "update turn_records set model_hash = ? where turn_id = ?");
+    row.bind(1, hash);
+    row.bind(2, turn_id);
+    row.exec();
+    return {};
   });
 }
 
@@ -283,28 +305,12 @@ Result<Thread> Ledger::thread(const std::string& id) {
     thread.model =
         first_text(sql, "select model from turns where thread_id = ? order by id desc limit 1", id)
             .value_or(legacy.value_or(""));
-    thread.messages = thread.tip.empty() && legacy ? legacy_messages(sql, id)
-                                                   : read_chain(sql, thread.tip);
-    return thread;
-  });
-}
-
-Result<std::vector<Message>> Ledger::chain(const std::string& tip) {
-  return database_.read([&](SQLite::Database& sql) -> Result<std::vector<Message>> {
-    return read_chain(sql, tip);
-  });
-}
-
-Result<std::vector<std::string>> Ledger::verify() {
-  return database_.read([&](SQLite::Database& sql) -> Result<std::vector<std::string>> {
-    std::vector<std::string> broken;
-    SQLite::Statement rows(sql, "select hash from messages");
-    while (rows.executeStep()) {
-      const std::string hash = rows.getColumn(0).getString();
-      const StoredMessage stored = read_message(sql, hash);
-      if (message_hash(stored.message, stored.parent) != hash) broken.push_back(hash);
+    if (thread.tip.empty() && legacy) {
+      thread.messages = legacy_messages(sql, id);
+    } else {
+      HOB_TRY(thread.messages, read_chain(sql, thread.tip, database_.path()));
     }
-    return broken;
+    return thread;
   });
 }
 

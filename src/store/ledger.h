@@ -87,18 +87,17 @@ class Ledger {
   static Result<Ledger> memory();
 
   Result<StartedTurn> begin(const TurnStart& start);
-  // The hash of the thread's last message now.
+  // The hash of the thread's last message now. kNotFound where the turn is gone; nothing is written.
   Result<std::string> finish(const StartedTurn& turn, const TurnEnd& end);
+
+  // Which file the model was, by its SHA-256, where that is known only after the end.
+  Result<> set_model_hash(const std::string& turn_id, const std::string& hash);
 
   // As llm chooses: the highest id among threads and the conversations of older versions. Nothing
   // in an empty ledger.
   Result<std::optional<Thread>> newest_thread();
-  // kNotFound: "No conversation found with id=...".
+  // kNotFound: "No conversation found with id=...". kCorrupt where messages of it are missing.
   Result<Thread> thread(const std::string& id);
-  // From the first to the one with that hash; an empty hash gives none.
-  Result<std::vector<Message>> chain(const std::string& tip);
-  // Messages whose content no longer gives their hash: damaged rows, files changed since.
-  Result<std::vector<std::string>> verify();
 
   Result<TurnRecord> record(const std::string& turn_id);
 

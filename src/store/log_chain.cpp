@@ -53,16 +53,6 @@ void take_attachment_id(const ordered_json& reference, std::vector<std::string>&
 
 }  // namespace
 
-Text column_text(const SQLite::Column& column) {
-  if (column.isNull()) return std::nullopt;
-  return column.getString();
-}
-
-Count column_count(const SQLite::Column& column) {
-  if (column.isNull()) return std::nullopt;
-  return column.getInt64();
-}
-
 std::optional<ordered_json> parse_shallow_json(std::string_view text) {
   if (!is_shallow(text)) return std::nullopt;
   auto value = ordered_json::parse(text, nullptr, false);

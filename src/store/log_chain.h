@@ -1,6 +1,6 @@
-// The tree of messages of a ledger, walked from a message to its ancestors. Each message is read
-// once, however many turns share it. Parents that are missing end a walk, and so does a circle,
-// which only a damaged or hostile file has.
+// The tree of messages of a ledger, walked from a message to its ancestors; all that reads messages
+// reads them here. Each message is read once, however many turns share it. Parents that are missing
+// end a walk, and so does a circle, which only a damaged or hostile file has.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -11,8 +11,6 @@
 #include <string_view>
 #include <unordered_map>
 #include <vector>
-
-#include "store/log_reader.h"
 
 namespace hob::store {
 
@@ -35,6 +33,7 @@ class LogChain {
  public:
   explicit LogChain(SQLite::Database& sql);
 
+  const ChainMessage* message(const std::string& hash);  // null where it is not stored
   // The messages from `tip` up to, and without, `stop` (or the root), oldest first.
   std::vector<const ChainMessage*> between(const std::string& tip, const std::string& stop);
   // The trailing messages of a user or of tools that end in `tip`, oldest first.
@@ -43,7 +42,6 @@ class LogChain {
   const ChainMessage* root(const std::string& tip);
 
  private:
-  const ChainMessage* message(const std::string& hash);  // null when it is not stored
   std::vector<ChainPart> parts_of(const std::string& hash);
   std::string fragment(int64_t id);
 
@@ -52,9 +50,6 @@ class LogChain {
   std::unordered_map<std::string, std::string> roots_;
 };
 
-// A column's text; nothing for NULL.
-Text column_text(const SQLite::Column& column);
-Count column_count(const SQLite::Column& column);
 // JSON that a program may walk by recursion: nothing where `text` is none, or nests too deeply.
 std::optional<nlohmann::ordered_json> parse_shallow_json(std::string_view text);
 // What JSON text in a column says; null where it is NULL or no such JSON.

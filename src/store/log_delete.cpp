@@ -63,10 +63,11 @@ delete from turn_tools where turn_id in (select id from temp.gone);
 delete from turn_fragments where turn_id in (select id from temp.gone);
 delete from tool_instantiations where turn_id in (select id from temp.gone);
 delete from turn_tags where turn_id in (select id from temp.gone);
+delete from turn_commands where turn_id in (select id from temp.gone);
 delete from turn_records where turn_id in (select id from temp.gone);
 )sql";
 
-// A thread ends where its newest turn does; without turns there is none.
+// A thread ends where the newest of its turns that came to an end does; without turns there is none.
 constexpr const char* kSettleThreads = R"sql(
 delete from temp.maybe_threads where id in
   (select m.id from temp.maybe_threads m where exists
@@ -74,7 +75,9 @@ delete from temp.maybe_threads where id in
       (select tip_message_hash from threads where id = m.id) in
       (t.tip_message_hash, t.parent_message_hash)));
 update threads set tip_message_hash = (select t.tip_message_hash from turns t
-    where t.thread_id = threads.id order by t.id desc limit 1)
+    left join turn_records r on r.turn_id = t.id
+    where t.thread_id = threads.id and coalesce(r.state, 'done') in ('done', 'stopped')
+    order by t.id desc limit 1)
   where id in (select id from temp.maybe_threads);
 update threads set forked_from = null where forked_from in
   (select m.id from temp.maybe_threads m
@@ -277,7 +280,7 @@ Result<DeleteCounts> delete_turns(Database& ledger, const std::vector<std::strin
     // the write-ahead log until it is emptied.
     sql.exec("insert into turn_search_fts(turn_search_fts) values ('optimize')");
     sql.exec("insert into responses_fts(responses_fts) values ('optimize')");
-    sql.execAndGet("pragma wal_checkpoint(truncate)");
+    counts->overwritten = sql.execAndGet("pragma wal_checkpoint(truncate)").getInt() == 0;
     return {};
   }));
   return counts;

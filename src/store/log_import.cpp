@@ -174,6 +174,11 @@ void copy_turns(SQLite::Database& sql, Copier& copier, ImportCounts& counts) {
       "create temp table fresh_turns as select s.id from source.turns s where s.id is not null"
       " and not exists (select 1 from main.turns o where o.id = s.id)");
   sql.exec("create unique index temp.fresh_turns_id on fresh_turns(id)");
+  sql.exec("drop table if exists temp.fresh_threads");
+  sql.exec(
+      "create temp table fresh_threads as select s.id from source.threads s where s.id is not null"
+      " and not exists (select 1 from main.threads o where o.id = s.id)");
+  sql.exec("create unique index temp.fresh_threads_id on fresh_threads(id)");
   counts.threads = copier.copy("threads", {}, "where s.id is not null order by s.rowid");
   counts.turns = copier.copy("turns", {}, "where s.id in (select id from temp.fresh_turns)");
   const std::string fresh = "where s.turn_id in (select id from temp.fresh_turns)";
@@ -188,12 +193,17 @@ void copy_turns(SQLite::Database& sql, Copier& copier, ImportCounts& counts) {
   copier.copy("renderings");
   copier.copy("turn_records", {}, fresh);
   copier.copy("turn_tags", {}, fresh);
-  // A thread ends where its newest turn does.
+  copier.copy("turn_commands", {}, fresh + " order by s.id", "id");
+  // A thread that was not here ends where it did. One that was goes on from the newest of its turns
+  // that came to an end.
   sql.exec(
       "update main.threads set tip_message_hash = coalesce((select t.tip_message_hash from"
-      " main.turns t where t.thread_id = main.threads.id and t.tip_message_hash is not null"
+      " main.turns t left join main.turn_records r on r.turn_id = t.id"
+      " where t.thread_id = main.threads.id and t.tip_message_hash is not null"
+      " and coalesce(r.state, 'done') in ('done', 'stopped')"
       " order by t.id desc limit 1), tip_message_hash) where id in (select thread_id from"
-      " main.turns where id in (select id from temp.fresh_turns))");
+      " main.turns where id in (select id from temp.fresh_turns))"
+      " and id not in (select id from temp.fresh_threads)");
 }
 
 void copy_responses(SQLite::Database& sql, Copier& copier, ImportCounts& counts) {
@@ -252,6 +262,26 @@ bool is_log(SQLite::Database& sql, const char* schema) {
          !oldest_table(sql, schema).empty();
 }
 
+Result<ImportCounts> copy_log(SQLite::Database& sql, const std::string& path) {
+  if (!is_log(sql, "source")) {
+    return fail(ErrorKind::kInvalid,
+                "{}: not a log database: it has neither turns nor responses nor logs", path);
+  }
+  sql.exec("pragma defer_foreign_keys = 1");
+  ImportCounts found;
+  Copier copier(sql);
+  copy_shared(copier, found);
+  copy_turns(sql, copier, found);
+  copy_responses(sql, copier, found);
+  found.present = rows_of(sql, "turns") + rows_of(sql, "responses") - found.turns - found.responses;
+  import_oldest(sql, found);
+  for (const char* table : {"fragment_map", "tool_map", "instance_map", "fresh_messages",
+                            "part_map", "fresh_threads", "fresh_turns", "fresh_responses"}) {
+    sql.exec(fmt::format("drop table if exists temp.{}", table));
+  }
+  return found;
+}
+
 }  // namespace
 
 Result<LogLayout> log_layout(Database& db) {
@@ -266,25 +296,18 @@ Result<LogLayout> log_layout(Database& db) {
 
 Result<ImportCounts> import_log(Database& ledger, const std::string& path) {
   HOB_TRY_VOID(ledger.attach(path, "source"));
-  auto counts = ledger.write([&](SQLite::Database& sql) -> Result<ImportCounts> {
-    if (!is_log(sql, "source")) {
-      return fail(ErrorKind::kInvalid,
-                  "{}: not a log database: it has neither turns nor responses nor logs", path);
+  // Database::write would lock the other file too, which is only read.
+  auto counts = ledger.read([&](SQLite::Database& sql) -> Result<ImportCounts> {
+    try {
+      SQLite::Transaction transaction(sql, SQLite::TransactionBehavior::DEFERRED);
+      sql.exec("delete from main.turns where 0");  // takes the right to write to the ledger
+      HOB_TRY(const ImportCounts found, copy_log(sql, path));
+      transaction.commit();
+      return found;
+    } catch (const SQLite::Exception& error) {  // which does not say of which of the files
+      return tl::unexpected<Error>(
+          ledger.error_of(error, fmt::format("{} into {}", path, ledger.path())));
     }
-    sql.exec("pragma defer_foreign_keys = 1");
-    ImportCounts found;
-    Copier copier(sql);
-    copy_shared(copier, found);
-    copy_turns(sql, copier, found);
-    copy_responses(sql, copier, found);
-    found.present =
-        rows_of(sql, "turns") + rows_of(sql, "responses") - found.turns - found.responses;
-    import_oldest(sql, found);
-    for (const char* table : {"fragment_map", "tool_map", "instance_map", "fresh_messages",
-                              "part_map", "fresh_turns", "fresh_responses"}) {
-      sql.exec(fmt::format("drop table if exists temp.{}", table));
-    }
-    return found;
   });
   const auto detached = ledger.read([](SQLite::Database& sql) -> Result<> {
     sql.exec("detach database source");

@@ -7,9 +7,10 @@
 #include <optional>
 
 #include "store/clock.h"
+#include "store/bind.h"
 #include "store/json_text.h"
-#include "store/log_chain.h"
 #include "store/log_import.h"
+#include "store/log_reader.h"
 #include "store/message.h"
 
 namespace hob::store {
@@ -116,7 +117,7 @@ void import_oldest(SQLite::Database& sql, ImportCounts& counts) {
       if (const Text text = column_text(rows.getColumn(i))) add_response.bind(i + 1, *text);
     }
     add_response.bind(9, conversation->second);
-    if (const Count duration = column_count(rows.getColumn(9))) add_response.bind(10, *duration);
+    if (const Count duration = integer_of(rows.getColumn(9))) add_response.bind(10, *duration);
     if (const Text when = column_text(rows.getColumn(10))) add_response.bind(11, *when);
     const int added = add_response.exec();
     counts.responses += added;

@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "os/file.h"
+#include "store/bind.h"
 #include "store/condensed_json.h"
 #include "store/json_text.h"
 #include "store/log_chain.h"
@@ -57,10 +58,10 @@ LoggedTurn common_columns(SQLite::Statement& row) {
   turn.resolved_model = column_text(row.getColumn(kResolvedModel));
   turn.options_json = column_text(row.getColumn(kOptions));
   turn.conversation_id = column_text(row.getColumn(kConversation));
-  turn.duration_ms = column_count(row.getColumn(kDuration));
+  turn.duration_ms = integer_of(row.getColumn(kDuration));
   turn.datetime_utc = row.getColumn(kDatetime).getString();
-  turn.input_tokens = column_count(row.getColumn(kInputTokens));
-  turn.output_tokens = column_count(row.getColumn(kOutputTokens));
+  turn.input_tokens = integer_of(row.getColumn(kInputTokens));
+  turn.output_tokens = integer_of(row.getColumn(kOutputTokens));
   turn.token_details = column_text(row.getColumn(kTokenDetails));
   turn.conversation_name = column_text(row.getColumn(kConversationName));
   turn.conversation_model = column_text(row.getColumn(kConversationModel));
@@ -367,8 +368,8 @@ class ResponseBuilder {
     });
     each(calls_, turn.id, [&] {
       LoggedCall call;
-      call.id = column_count(calls_.getColumn(0));
-      call.tool_id = column_count(calls_.getColumn(1));
+      call.id = integer_of(calls_.getColumn(0));
+      call.tool_id = integer_of(calls_.getColumn(1));
       call.name = calls_.getColumn(2).getString();
       call.arguments = column_json(calls_.getColumn(3));
       call.tool_call_id = column_text(calls_.getColumn(4));
@@ -376,8 +377,8 @@ class ResponseBuilder {
     });
     each(results_, turn.id, [&] {
       LoggedResult result;
-      result.id = column_count(results_.getColumn(0));
-      result.tool_id = column_count(results_.getColumn(1));
+      result.id = integer_of(results_.getColumn(0));
+      result.tool_id = integer_of(results_.getColumn(1));
       result.name = results_.getColumn(2).getString();
       result.output = results_.getColumn(3).getString();
       result.tool_call_id = column_text(results_.getColumn(4));

@@ -20,8 +20,10 @@ namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using ::testing::StartsWith;
 
-// s (system) <- u1 <- a1 <- u2 <- a2, and a fork: a1 <- u3 <- a3. Turns t1, t2 in A, t3 in B.
+// s (system) <- u1 <- a1 <- u2 <- a2, and a fork: a1 <- u3 <- a3. Turns t1, t2 in thread A, t3, which
+// failed, in B.
 constexpr const char* kTwoThreads = R"sql(
 insert into messages values ('s', null, 'system', null), ('u1', 's', 'user', null),
   ('a1', 'u1', 'assistant', null), ('u2', 'a1', 'user', null), ('a2', 'u2', 'assistant', null),
@@ -39,7 +41,7 @@ insert into parts values (1, 's', 0, 'text', null, 'Be brief', null),
 insert into part_fragments values (4, 7, 0);
 insert into part_attachments values (5, 'img', 0);
 insert into schemas values ('sid', '{"type":"object"}');
-insert into threads values ('A', 'Swans', 'a2', null, '2026'), ('B', 'Geese', 'a3', 'A', '2026');
+insert into threads values ('A', 'Swans', 'a2', null, '2026'), ('B', 'Geese', 'a1', 'A', '2026');
 insert into turns (id, thread_id, parent_message_hash, tip_message_hash, model, options_json,
     schema_id, input_tokens, output_tokens, duration_ms, datetime_utc) values
   ('t1', 'A', 'u1', 'a1', 'm1', null, null, 5, 2, 10, '2026-08-01T10:00:00.5+00:00'),
@@ -49,6 +51,28 @@ insert into turn_fragments values ('t2', 7, 0, 'prompt');
 insert into turn_search (turn_id, prompt, response) values ('t1', 'What is a swan?', 'A bird'),
   ('t2', ' are many', 'Seven swan'), ('t3', 'And a goose?', 'Also a bird');
 insert into turn_records (turn_id, state, error) values ('t3', 'failed', 'the model is gone');
+)sql";
+
+// What kTwoThreads lacks of the tables that belong to turns or responses, and a response.
+constexpr const char* kEverythingElse = R"sql(
+insert into tools values (1, 'toolhash', 'search', 'finds', '{}', null);
+insert into tool_instances values (1, 'plugin', 'Box', '{}');
+insert into turn_tools values ('t2', 1, 1);
+insert into tool_instantiations values ('t2', 'call', 1);
+insert into turn_tags values ('t1', 'birds');
+insert into turn_commands values (1, 't1', 'ls', 'ls -l', 0, '2026');
+insert into renderings values ('r1', null, 'What is'), ('r2', 'r1', ' a swan?');
+update turn_records set rendering_hash = 'r2';
+insert into conversations values ('C', 'Old', 'm1');
+insert into responses (id, model, prompt, response, conversation_id) values
+  ('o1', 'm1', 'Old?', 'Very', 'C');
+insert into prompt_attachments values ('o1', 'img', 0);
+insert into prompt_fragments values ('o1', 7, 0);
+insert into system_fragments values ('o1', 7, 0);
+insert into tool_responses values (1, 'o1');
+insert into tool_calls values (1, 'o1', 1, 'search', '{}', 'call');
+insert into tool_results values (1, 'o1', 1, 'search', 'found', 'call', 1, null);
+insert into tool_results_attachments values (1, 'img', 0);
 )sql";
 
 class LogReader : public test::FolderTest {
@@ -70,6 +94,20 @@ class LogReader : public test::FolderTest {
     return *db.read([&](SQLite::Database& sql) -> Result<int64_t> {
       return sql.execAndGet("select count(*) from " + what).getInt64();
     });
+  }
+  // Of turns and responses and all that belongs to one.
+  static std::vector<std::string> turn_tables(Database& db) {
+    std::vector<std::string> tables = {"turns", "responses"};
+    const auto read = db.read([&](SQLite::Database& sql) -> Result<> {
+      SQLite::Statement rows(sql,
+                             "select distinct m.name from sqlite_master m join"
+                             " pragma_table_info(m.name) c where m.type = 'table' and c.name in"
+                             " ('turn_id', 'response_id', 'tool_result_id') order by 1");
+      while (rows.executeStep()) tables.push_back(rows.getColumn(0).getString());
+      return {};
+    });
+    EXPECT_TRUE(read) << read.error().message;
+    return tables;
   }
   static std::vector<std::string> ids(Database& db, const LogFilter& filter) {
     std::vector<std::string> out;
@@ -235,6 +273,89 @@ TEST_F(LogReader, ImportTwiceAddsNothing) {
   EXPECT_EQ(count(db, "parts"), 9);
 }
 
+TEST_F(LogReader, NoTableOfATurnIsForgotten) {
+  auto db = ledger("a.db", kTwoThreads);
+  execute(db, kEverythingElse);
+  auto copy = ledger("b.db", "");
+  ASSERT_TRUE(import_log(copy, db.path()));
+  for (const std::string& table : turn_tables(db)) {
+    EXPECT_GT(count(db, table), 0) << table << ": kEverythingElse lacks it";
+    EXPECT_EQ(count(copy, table), count(db, table)) << table;
+  }
+  EXPECT_EQ(count(copy, "renderings"), 2);
+  ASSERT_TRUE(delete_turns(db, {"t1", "t2", "t3", "o1"}));
+  for (const std::string& table : turn_tables(db)) EXPECT_EQ(count(db, table), 0) << table;
+  for (const char* table : {"messages", "parts", "part_fragments", "part_attachments",
+                            "attachments", "schemas", "threads", "conversations", "renderings"}) {
+    EXPECT_EQ(count(db, table), 0) << table;
+  }
+}
+
+TEST_F(LogReader, ThreadsGoOnFromBeforeWhatFailed) {
+  auto db = ledger("a.db", kTwoThreads);
+  // After t2 a turn that failed, and one whose program was killed.
+  execute(db, R"sql(
+insert into messages values ('u4', 'a2', 'user', null), ('a4', 'u4', 'assistant', null),
+  ('u5', 'a2', 'user', null);
+insert into turns (id, thread_id, parent_message_hash, tip_message_hash) values
+  ('t4', 'A', 'u4', 'a4'), ('t5', 'A', 'u5', 'u5');
+insert into turn_records (turn_id, state) values ('t4', 'failed'), ('t5', 'running');
+)sql");
+  const auto tip = [](Database& of, const std::string& thread) {
+    return *of.read([&](SQLite::Database& sql) -> Result<std::string> {
+      SQLite::Statement row(sql, "select tip_message_hash from threads where id = ?");
+      row.bind(1, thread);
+      return row.executeStep() ? row.getColumn(0).getString() : "no thread";
+    });
+  };
+  auto fresh = ledger("b.db", "");
+  ASSERT_TRUE(import_log(fresh, db.path()));
+  EXPECT_EQ(tip(fresh, "A"), "a2");
+  EXPECT_EQ(tip(fresh, "B"), "a1");
+  auto older = ledger("c.db", kTwoThreads);
+  execute(older, "delete from turns where id = 't2';"
+                 "update threads set tip_message_hash = 'a1' where id = 'A'");
+  ASSERT_TRUE(import_log(older, db.path()));
+  EXPECT_EQ(tip(older, "A"), "a2");
+  ASSERT_TRUE(delete_turns(db, {"t2"}));
+  EXPECT_EQ(tip(db, "A"), "a1");
+}
+
+TEST_F(LogReader, ImportsWhatOthersWriteTo) {
+  auto source = ledger("a.db", kTwoThreads);
+  auto db = ledger("b.db", "");
+  const auto imported = source.write([&](SQLite::Database&) -> Result<> {
+    const auto counts = import_log(db, source.path());
+    EXPECT_TRUE(counts) << counts.error().message;
+    EXPECT_EQ(count(db, "turns"), 3);
+    return {};
+  });
+  EXPECT_TRUE(imported);
+}
+
+TEST_F(LogReader, ImportsWhatCannotBeWrittenTo) {
+  { auto source = ledger("a.db", kTwoThreads); }
+  auto db = ledger("b.db", "");
+  fs::create_directories(folder_ / "sealed");
+  fs::rename(path("a.db"), path("sealed/a.db"));
+  fs::permissions(path("sealed/a.db"), fs::perms::owner_read);
+  fs::permissions(path("sealed"), fs::perms::owner_read | fs::perms::owner_exec);
+  const auto counts = import_log(db, path("sealed/a.db"));  // root may write all the same
+  fs::permissions(path("sealed"), fs::perms::owner_all);
+  ASSERT_TRUE(counts) << counts.error().message;
+  EXPECT_EQ(counts->turns, 3);
+}
+
+TEST_F(LogReader, ADamagedFileIsNamedNotTheLedger) {
+  { auto source = ledger("a.db", kTwoThreads); }
+  fs::resize_file(path("a.db"), fs::file_size(path("a.db")) / 2);
+  auto db = ledger("b.db", "");
+  const auto counts = import_log(db, path("a.db"));
+  ASSERT_FALSE(counts);
+  EXPECT_THAT(counts.error().message, StartsWith(path("a.db")));
+  EXPECT_EQ(count(db, "turns"), 0);
+}
+
 TEST_F(LogReader, ImportsTheOldestTable) {
   {
     SQLite::Database old(path("old.db"), SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE);
@@ -246,6 +367,9 @@ TEST_F(LogReader, ImportsTheOldestTable) {
         " ('o', null, 'Goes on', '1', 'Two', 'm', '2023-04-01 21:00:00'),"
         " ('o', null, null, null, null, null, null)");
   }
+  const auto written = Database::open(path("old.db"), Access::kCreate, log_migrations());
+  ASSERT_FALSE(written) << "its rows would be hidden by the tables of later versions";
+  EXPECT_THAT(written.error().message, HasSubstr("'hob logs import' takes it over"));
   auto read_in_place = open_ledger(path("old.db"));
   ASSERT_TRUE(read_in_place) << read_in_place.error().message;
   EXPECT_EQ(read_turns(*read_in_place, {})->size(), 3u);
@@ -289,16 +413,42 @@ TEST_F(LogReader, DeletingATurnKeepsWhatOthersNeed) {
 }
 
 TEST_F(LogReader, WhatIsDeletedIsGoneFromTheFile) {
-  {
-    auto db = ledger("a.db", kTwoThreads);
-    ASSERT_TRUE(delete_turns(db, {"t3"}));
-  }
-  for (const auto& entry : fs::directory_iterator(folder_)) {
-    std::ifstream file(entry.path(), std::ios::binary);
-    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
-    EXPECT_EQ(bytes.find("And a goose?"), std::string::npos) << entry.path();
-    EXPECT_EQ(bytes.find("goose"), std::string::npos) << entry.path();
-  }
+  const auto holds = [&](const char* text) {
+    return std::any_of(fs::directory_iterator(folder_), fs::directory_iterator(), [&](const auto& entry) {
+      std::ifstream file(entry.path(), std::ios::binary);
+      const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+      return bytes.find(text) != std::string::npos;
+    });
+  };
+  auto db = ledger("a.db", kTwoThreads);
+  // As SQLite is where no distributor has set it otherwise.
+  ASSERT_TRUE(db.read([](SQLite::Database& sql) -> Result<> {
+    sql.execAndGet("pragma secure_delete = off");
+    sql.execAndGet("pragma wal_checkpoint(truncate)");
+    return {};
+  }));
+  EXPECT_TRUE(holds("goose"));
+  const auto counts = delete_turns(db, {"t3"});
+  ASSERT_TRUE(counts) << counts.error().message;
+  EXPECT_TRUE(counts->overwritten);
+  EXPECT_FALSE(holds("goose"));
+}
+
+TEST_F(LogReader, AReaderKeepsTheWriteAheadLogAndTheAnswerSaysSo) {
+  { auto db = ledger("a.db", kTwoThreads); }
+  auto db = Database::open(path("a.db"), Access::kWrite, log_migrations(), /*busy_timeout_ms=*/20);
+  auto other = Database::open(path("a.db"), Access::kRead, log_migrations());
+  ASSERT_TRUE(db && other);
+  const auto reading = other->read([&](SQLite::Database& sql) -> Result<> {
+    SQLite::Statement rows(sql, "select * from parts");
+    rows.executeStep();
+    const auto counts = delete_turns(*db, {"t3"});
+    EXPECT_TRUE(counts) << counts.error().message;
+    EXPECT_FALSE(counts->overwritten);
+    return {};
+  });
+  EXPECT_TRUE(reading);
+  EXPECT_TRUE(delete_turns(*db, {"t2"})->overwritten);
 }
 
 }  // namespace

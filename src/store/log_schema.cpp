@@ -1,6 +1,7 @@
 #include "store/log_schema.h"
 
 #include "store/clock.h"
+#include "store/log_import_oldest.h"
 
 namespace hob::store {
 namespace {
@@ -220,6 +221,11 @@ void add_missing_column(SQLite::Database& sql, const std::string& table, const s
 }
 
 void create_llm_tables(SQLite::Database& sql) {
+  // With these tables beside them nobody would look for the rows that are there.
+  if (!sql.tableExists("responses") && !sql.tableExists("turns") &&
+      !oldest_table(sql, "main").empty()) {
+    throw SQLite::Exception("a log of llm before 0.4, only to be read: 'hob logs import' takes it over");
+  }
   sql.exec(kResponseTables);
   // A file of an older llm has the table without what came later.
   for (const auto& [column, type] : {std::pair{"input_tokens", "integer"},

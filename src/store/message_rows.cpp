@@ -129,26 +129,6 @@ PartKind kind_of(const std::string& name) {
   return PartKind::kText;
 }
 
-std::string fragment_content(SQLite::Database& sql, int64_t id) {
-  SQLite::Statement row(sql, "select content from fragments where id = ?");
-  row.bind(1, id);
-  return row.executeStep() ? text_of(row.getColumn(0)) : std::string();
-}
-
-std::string referenced_text(SQLite::Database& sql, const ordered_json& references) {
-  std::string text;
-  for (const auto& piece : references) {
-    if (!piece.is_object()) continue;
-    const auto literal = piece.find("literal"), fragment = piece.find("fragment");
-    if (literal != piece.end() && literal->is_string()) {
-      text += literal->get_ref<const std::string&>();
-    } else if (fragment != piece.end() && fragment->is_number_integer()) {
-      text += fragment_content(sql, fragment->get<int64_t>());
-    }
-  }
-  return text;
-}
-
 std::optional<Attachment> referenced_attachment(SQLite::Database& sql,
                                                 const ordered_json& reference) {
   if (!reference.is_object() || !reference.contains("id") || !reference["id"].is_string())
@@ -160,19 +140,13 @@ std::optional<Attachment> referenced_attachment(SQLite::Database& sql,
                     text_of(row.getColumn(3))};
 }
 
-Part decode(SQLite::Database& sql, SQLite::Statement& row) {
-  Part part{.kind = kind_of(text_of(row.getColumn(0))), .text = text_of(row.getColumn(1))};
-  auto payload = ordered_json::parse(text_of(row.getColumn(2)), nullptr, false);
-  if (!payload.is_object()) return part;
-  if (const auto references = payload.find("text_ref"); references != payload.end()) {
-    part.text = referenced_text(sql, *references);
-    payload.erase(references);
-  }
-  if (const auto reference = payload.find("attachment"); reference != payload.end()) {
+Part part_of(SQLite::Database& sql, const ChainPart& stored) {
+  Part part{.kind = kind_of(stored.type), .text = stored.text, .more = stored.fields};
+  part.more.erase("text_ref");
+  if (const auto reference = part.more.find("attachment"); reference != part.more.end()) {
     part.attachment = referenced_attachment(sql, *reference);
-    payload.erase(reference);
+    part.more.erase(reference);
   }
-  part.more = std::move(payload);
   return part;
 }
 
@@ -184,21 +158,10 @@ std::string write_chain(SQLite::Database& sql, const std::vector<Message>& messa
   return parent;
 }
 
-StoredMessage read_message(SQLite::Database& sql, const std::string& hash) {
-  SQLite::Statement row(
-      sql, "select parent_hash, role, provider_metadata from messages where hash = ?");
-  row.bind(1, hash);
-  if (!row.executeStep()) throw SQLite::Exception(fmt::format("there is no message {}", hash));
-  StoredMessage out;
-  out.parent = text_of(row.getColumn(0));
-  out.message.role = text_of(row.getColumn(1));
-  const auto metadata = ordered_json::parse(text_of(row.getColumn(2)), nullptr, false);
-  if (!metadata.is_discarded()) out.message.provider_metadata = metadata;
-  SQLite::Statement parts(
-      sql, "select type, text, payload from parts where message_hash = ? order by position");
-  parts.bind(1, hash);
-  while (parts.executeStep()) out.message.parts.push_back(decode(sql, parts));
-  return out;
+Message message_of(SQLite::Database& sql, const ChainMessage& stored) {
+  Message message{.role = stored.role, .provider_metadata = stored.provider_metadata};
+  for (const ChainPart& part : stored.parts) message.parts.push_back(part_of(sql, part));
+  return message;
 }
 
 std::string literal_text(const std::string& text, const FragmentRows& fragments) {

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "store/log_chain.h"
 #include "store/message.h"
 
 namespace hob::store {
@@ -23,12 +24,8 @@ using FragmentRows = std::vector<std::pair<std::string, int64_t>>;
 std::string write_chain(SQLite::Database& sql, const std::vector<Message>& messages,
                         std::string parent, const FragmentRows& fragments);
 
-// One message and the hash of its parent; throws SQLite::Exception where there is none.
-struct StoredMessage {
-  Message message;
-  std::string parent;
-};
-StoredMessage read_message(SQLite::Database& sql, const std::string& hash);
+// With its attachments, as far as they are stored.
+Message message_of(SQLite::Database& sql, const ChainMessage& stored);
 
 // What a person typed of a text: the text without what is a fragment's.
 std::string literal_text(const std::string& text, const FragmentRows& fragments);

@@ -4,6 +4,7 @@
 
 #include <charconv>
 #include <string_view>
+#include <unordered_set>
 
 #include "store/bind.h"
 #include "store/json_text.h"
@@ -14,10 +15,12 @@ namespace {
 using nlohmann::ordered_json;
 
 // The text of a rendering, put together from the one it goes on from; nothing where a part is
-// missing.
+// missing, or begins with itself.
 std::optional<std::string> read_rendering(SQLite::Database& sql, const std::string& hash) {
   std::vector<std::string> tails;
+  std::unordered_set<std::string> seen;
   for (std::string at = hash; !at.empty();) {
+    if (!seen.insert(at).second) return std::nullopt;
     SQLite::Statement row(sql, "select base_hash, tail from renderings where hash = ?");
     row.bind(1, at);
     if (!row.executeStep()) return std::nullopt;

@@ -43,6 +43,8 @@ struct TurnRecord {
   // What it cost; the JSON says by which prices and by which measure.
   std::optional<double> cost_usd, energy_joules;
   std::string price_json, energy_json;
+
+  bool operator==(const TurnRecord&) const = default;
 };
 
 // Writes or replaces the row. `base` is the hash of a rendering that the new one may begin with;

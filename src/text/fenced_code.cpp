@@ -90,4 +90,10 @@ std::optional<std::string> fenced_code(std::string_view markdown, FencePick pick
   return found;
 }
 
+std::string fence_for(std::string_view text, size_t least) {
+  std::string fence(least, '`');
+  while (text.find(fence) != text.npos) fence += '`';
+  return fence;
+}
+
 }  // namespace hob::text

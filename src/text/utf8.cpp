@@ -52,6 +52,11 @@ bool is_utf8(std::string_view text) {
   return true;
 }
 
+bool is_bidi_control(char32_t c) {
+  return c == 0x061C || c == 0x200E || c == 0x200F || (c >= 0x202A && c <= 0x202E) ||
+         (c >= 0x2066 && c <= 0x2069);
+}
+
 void append_utf8(std::string& out, char32_t code_point) {
   const auto push = [&](char32_t byte) { out.push_back(static_cast<char>(byte)); };
   if (code_point < 0x80) return push(code_point);

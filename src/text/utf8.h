@@ -25,6 +25,10 @@ Utf8Sequence next_utf8(std::string_view text);
 
 bool is_utf8(std::string_view text);
 
+// Characters that make text read differently from what it is (Boucher & Anderson, "Trojan Source",
+// 2021): marks, embeddings, overrides and isolates of direction.
+bool is_bidi_control(char32_t code_point);
+
 void append_utf8(std::string& out, char32_t code_point);
 
 // Number of leading ASCII bytes, found eight at a time.
