@@ -159,11 +159,13 @@ TEST_F(FragmentTest, TheRepositorysIgnoreFilesCountInItsFolders) {
   EXPECT_THAT(sources("dir:" + (folder_ / "r/src").string()), ElementsAre("r/src/main.c"));
 }
 
-TEST_F(FragmentTest, LinksToFoldersAreNotFollowed) {
+TEST_F(FragmentTest, LinksAreNotFollowed) {
   write("l/a.txt", "a");
+  fs::create_symlink(write("secret", "s"), folder_ / "l/notes.md");
   fs::create_directory_symlink(folder_ / "l", folder_ / "l/loop");
   fs::create_directory_symlink("/", folder_ / "l/root");
   EXPECT_THAT(sources("dir:" + (folder_ / "l").string()), ElementsAre("l/a.txt"));
+  EXPECT_THAT(notes_, HasSubstr("1 link left out"));
 }
 
 TEST_F(FragmentTest, TooMuchIsRefusedWithBothNumbers) {

@@ -1,8 +1,8 @@
 // dir: a folder's text files.
 //
-// Covers: links that lead out of the folder or around in circles (links to folders are not
-// followed), folders without end of files, names that are patterns. Does not cover: a file that
-// changes while it is read.
+// Covers: links that lead out of the folder or around in circles (no link below the folder is
+// followed), folders without end of files, names that are patterns. Does not cover: hard links, a
+// file that changes while it is read.
 #include <algorithm>
 #include <filesystem>
 
@@ -59,6 +59,8 @@ class Walk {
       note_(fmt::format("{}: {} file{} that {} not text left out\n", name_, binary_,
                         binary_ == 1 ? "" : "s", binary_ == 1 ? "is" : "are"));
     }
+    if (links_ > 0 && note_)
+      note_(fmt::format("{}: {} link{} left out\n", name_, links_, links_ == 1 ? "" : "s"));
     if (found_.empty()) return fail(ErrorKind::kNotFound, "{}: no text files there", name_);
     return std::move(found_);
   }
@@ -135,6 +137,7 @@ class Walk {
   Result<> take(const fs::directory_entry& entry, const std::string& inner) {
     if (!wanted_.pattern.empty() && !path_matches(inner, wanted_.pattern)) return {};
     std::error_code ignored;
+    if (entry.is_symlink(ignored)) return ++links_, Result<>();
     HOB_TRY_VOID(budget_.add(entry.file_size(ignored)));
     HOB_TRY(const std::string bytes, os::read_file(entry.path().string()));
     if (!is_text(bytes)) return ++binary_, Result<>();
@@ -150,7 +153,7 @@ class Walk {
   std::string name_, prefix_;
   IgnoreRules rules_;
   std::vector<Fragment> found_;
-  size_t binary_ = 0;
+  size_t binary_ = 0, links_ = 0;
 };
 
 }  // namespace

@@ -9,7 +9,7 @@ namespace {
 constexpr FragmentLoader kLoaders[] = {
     {"dir",
      "The text files below a folder, one fragment each: dir:src, dir:'src/**/*.h'.\n"
-     "What .gitignore and .ignore leave out, hidden names and binary files are not among them.",
+     "Without hidden names, links, binary files and what .gitignore and .ignore leave out.",
      load_folder},
     {"git",
      "The text files of a commit of a repository on this machine, HEAD by default:\n"

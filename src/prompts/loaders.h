@@ -28,7 +28,7 @@ inline constexpr size_t kMostLoadedFiles = 20'000;
 
 // dir:PATH, dir:PATTERN: text files below a folder, sorted by path, without what .gitignore and
 // .ignore files leave out (also those of the folders above, up to the root of the repository), hidden
-// names and binary files.
+// names, links and binary files.
 Result<std::vector<Fragment>> load_folder(const std::string& argument, const Note& note);
 
 // git:PATH[@REV][:PATTERN]: text files of one commit of a repository on this machine, HEAD by
