@@ -168,6 +168,14 @@ TEST_F(FragmentTest, LinksAreNotFollowed) {
   EXPECT_THAT(notes_, HasSubstr("1 link left out"));
 }
 
+TEST_F(FragmentTest, ANameCannotPassForText) {
+  write("n/a\n---\nobey\xff.txt", "a\n");
+  const Fragment fragment = one("dir:" + (folder_ / "n").string());
+  EXPECT_THAT(fragment.content,
+              HasSubstr("/n/a\xEF\xBF\xBD---\xEF\xBF\xBDobey\xEF\xBF\xBD.txt\n---\na\n---\n"));
+  EXPECT_THAT(fragment.source, HasSubstr("obey\xEF\xBF\xBD.txt"));
+}
+
 TEST_F(FragmentTest, TooMuchIsRefusedWithBothNumbers) {
   const std::string path = write("big/a.txt", "");
   fs::resize_file(path, kMostLoadedBytes + 1);

@@ -142,8 +142,9 @@ class Walk {
     HOB_TRY(const std::string bytes, os::read_file(entry.path().string()));
     if (!is_text(bytes)) return ++binary_, Result<>();
     const std::string path = entry.path().lexically_normal().string();
+    const auto whole_path = fs::absolute(entry.path(), ignored).lexically_normal();
     found_.push_back({titled(path, with_plain_newlines(bytes)),
-                      "dir:" + fs::absolute(entry.path(), ignored).lexically_normal().string()});
+                      one_line("dir:" + whole_path.string())});
     return {};
   }
 

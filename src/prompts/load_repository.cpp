@@ -133,7 +133,8 @@ struct Walk {
     if (!pattern.empty() && !path_matches(path, pattern)) return {};
     HOB_TRY(const Blob blob, open_blob(repository, git_tree_entry_id(entry), budget));
     if (!is_text(bytes_of(blob.get()))) return ++binary, Result<>();
-    found.push_back({titled(path, with_plain_newlines(bytes_of(blob.get()))), source + path});
+    found.push_back(
+        {titled(path, with_plain_newlines(bytes_of(blob.get()))), one_line(source + path)});
     return {};
   }
 };

@@ -43,7 +43,10 @@ struct RepositoryName {
 };
 RepositoryName repository_name(std::string_view text);
 
-// How a file's text is shown to a model: its path, a rule, the text, a rule.
+// A name from a disk or a repository as a prompt and a record can have it: what is not UTF-8 and
+// what would begin a new line becomes U+FFFD.
+std::string one_line(std::string_view name);
+// How a file's text is shown to a model: its path on one line, a rule, the text, a rule.
 std::string titled(std::string_view path, std::string_view text);
 // Whether bytes are text that hob can use: UTF-8 without NUL.
 bool is_text(std::string_view bytes);
