@@ -240,6 +240,26 @@ TEST_F(RepositoryTest, FilesOfACommit) {
   EXPECT_THAT(error_of(repo + ":none"), HasSubstr("no text files there"));
 }
 
+// Ten names for one tree, eight times over: 10^8 files in nine objects.
+TEST_F(RepositoryTest, FoldersThatMultiplyAreRefused) {
+  git_oid id;
+  ASSERT_EQ(git_blob_create_from_buffer(&id, repository_, "x", 1), 0);
+  for (int level = 0; level < 8; ++level) {
+    git_treebuilder* builder = nullptr;
+    ASSERT_EQ(git_treebuilder_new(&builder, repository_, nullptr), 0);
+    for (int i = 0; i < 10; ++i) {
+      const auto mode = level == 0 ? GIT_FILEMODE_BLOB : GIT_FILEMODE_TREE;
+      git_treebuilder_insert(nullptr, builder, fmt::format("f{}", i).c_str(), &id, mode);
+    }
+    ASSERT_EQ(git_treebuilder_write(&id, builder), 0);
+    git_treebuilder_free(builder);
+  }
+  char tree[GIT_OID_HEXSZ + 1];
+  git_oid_tostr(tree, sizeof tree, &id);
+  const std::string repo = "git:" + (folder_ / "repo").string() + '@' + tree;
+  EXPECT_THAT(error_of(repo + ":*.none"), HasSubstr("more than 1000000 files and folders"));
+}
+
 TEST_F(RepositoryTest, OneFile) {
   const std::string repo = (folder_ / "repo").string();
   EXPECT_EQ(*repository_file(repo, "HEAD", "docs/d.md"), "d\n");

@@ -1,8 +1,9 @@
 // git: the files of a commit, by libgit2, which reads objects and runs neither hooks nor filters.
 //
 // Covers: symbolic links (left out: they are names, not texts), submodules (left out), files over
-// the budget (refused before they are unpacked). Does not cover: a repository that another person
-// may write; its contents are what goes into the prompt, like any other input.
+// the budget (refused before they are unpacked), folders that are many times in others. Does not
+// cover: a repository that another person may write; its contents are what goes into the prompt,
+// like any other input.
 #include <git2.h>
 
 #include <filesystem>
@@ -17,6 +18,9 @@ namespace {
 
 namespace fs = std::filesystem;
 constexpr int kDeepest = 128;
+// Looked at in one commit. A tree is stored once however often others name it, so that a few
+// kilobytes can stand for more folders than anyone could visit.
+constexpr size_t kMostEntries = 1'000'000;
 
 // libgit2 counts its users.
 class Library {
@@ -105,13 +109,17 @@ struct Walk {
   std::string source;  // before a file's path
   LoadBudget budget;
   std::vector<Fragment> found;
-  size_t binary = 0;
+  size_t binary = 0, entries = 0;
 
   Result<> visit(const git_tree* tree, const std::string& folder, int depth) {
     if (depth > kDeepest) {
       return fail(ErrorKind::kTooLarge, "{}: folders nest deeper than {}", source, kDeepest);
     }
     const size_t count = git_tree_entrycount(tree);
+    entries += count;
+    if (entries > kMostEntries) {
+      return fail(ErrorKind::kTooLarge, "{}: more than {} files and folders", source, kMostEntries);
+    }
     for (size_t i = 0; i < count; ++i) {
       const git_tree_entry* entry = git_tree_entry_byindex(tree, i);
       const std::string path = folder + git_tree_entry_name(entry);
