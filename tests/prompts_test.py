@@ -125,6 +125,19 @@ class FilesTest(Case):
         self.assertEqual(self.hob("files", "a.py", "-o", "out.txt"), "")
         self.assertEqual((self.work / "out.txt").read_text(), "a.py\n---\nprint('a')\n\n\n---\n")
         self.refused("files", "a.py", "-o", "no/such/out.txt")
+        self.hob("files", "a.py", "-o", "/dev/null")
+
+    def test_the_output_file_stays_where_nothing_is_written(self):
+        self.write("out.txt", "old")
+        self.refused("files", "a.py", "-o", "out.txt", "--budget", "1", "--model", "none")
+        self.refused("files", "a.py", "-o", "out.txt", stdin="none", status=2)
+        self.assertEqual((self.work / "out.txt").read_text(), "old")
+
+    def test_the_output_file_is_not_in_itself(self):
+        before = self.hob("files", "--sort", ".")
+        for _ in range(2):
+            self.hob("files", "--sort", ".", "-o", "./src/out.txt")
+            self.assertEqual((self.work / "src/out.txt").read_text(), before)
 
     def test_paths_that_are_not_there(self):
         self.assertIn("Path 'none' does not exist", self.refused("files", "none", status=2))

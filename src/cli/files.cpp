@@ -1,12 +1,10 @@
 // hob files: files and folders as one text for a prompt. Flags, output and rules are those of
 // simonw's files-to-prompt 0.6, byte for byte, whose ignore rules are simpler than git's: a pattern
 // is held against names, not paths, and counts for all that comes after it. (Fragments of dir: have
-// git's own rules.) --budget and --sort are hob's.
+// git's own rules.) --budget and --sort are hob's; the file that -o names comes into being at the end
+// and is none of those below a folder.
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <memory>
 
@@ -158,7 +156,10 @@ class Collector {
     std::erase_if(inner, [&](const auto& one) { return one.second || leaves_out(one.first, true); });
     for (const std::string& name : files) {
       if (leaves_out(name, false) || !has_extension(name)) continue;
-      HOB_TRY_VOID(show(joined(folder, name)));
+      const std::string path = joined(folder, name);
+      std::error_code ignored;
+      if (!flags_.output.empty() && fs::equivalent(path, flags_.output, ignored)) continue;
+      HOB_TRY_VOID(show(path));
     }
     for (const auto& [name, is_link] : inner) {
       HOB_TRY_VOID(walk(joined(folder, name)));
@@ -229,14 +230,15 @@ Result<Strings> all_paths(Io& io, const FilesFlags& flags) {
   return paths;
 }
 
-// Everything first, then the count: over the budget nothing is written.
-Result<std::string> within_budget(Io& io, const FilesFlags& flags, const Strings& paths) {
+// Everything, within the budget where there is one.
+Result<std::string> gathered(Io& io, const FilesFlags& flags, const Strings& paths) {
   std::string whole;
   Collector collector(flags, io, [&](std::string_view text) -> Result<> {
     whole += text;
     return {};
   });
   HOB_TRY_VOID(collector.run(paths));
+  if (!flags.budget) return whole;
   HOB_TRY(const auto tokenizer, tokenizer_of(flags.model));
   const size_t tokens = tokenizer.encode(whole).size();
   if (tokens > *flags.budget) {
@@ -248,33 +250,14 @@ Result<std::string> within_budget(Io& io, const FilesFlags& flags, const Strings
 
 Result<> print_files(Io& io, const FilesFlags& flags) {
   HOB_TRY(const Strings paths, all_paths(io, flags));
-  std::ofstream file;
-  if (!flags.output.empty()) {
-    file.open(flags.output, std::ios::binary | std::ios::trunc);
-    if (!file) {
-      return fail(ErrorKind::kIo, "{}: cannot write: {}", flags.output, std::strerror(errno));
-    }
-  }
   const auto write = [&](std::string_view text) -> Result<> {
-    if (flags.output.empty()) {
-      // Where nobody reads on, run() says why.
-      return io.write(text) ? Result<>() : fail(ErrorKind::kIo, "cannot write");
-    }
-    file << text;
-    return {};
+    // Where nobody reads on, run() says why.
+    return io.write(text) ? Result<>() : fail(ErrorKind::kIo, "cannot write");
   };
-  if (flags.budget) {
-    HOB_TRY(const std::string whole, within_budget(io, flags, paths));
-    HOB_TRY_VOID(write(whole));
-  } else {
-    HOB_TRY_VOID(Collector(flags, io, write).run(paths));
-  }
-  if (flags.output.empty()) return {};
-  file.close();
-  if (!file) {
-    return fail(ErrorKind::kIo, "{}: cannot write: {}", flags.output, std::strerror(errno));
-  }
-  return {};
+  // What is refused writes nothing.
+  if (!flags.budget && flags.output.empty()) return Collector(flags, io, write).run(paths);
+  HOB_TRY(const std::string whole, gathered(io, flags, paths));
+  return flags.output.empty() ? write(whole) : os::write_file_atomically(flags.output, whole);
 }
 
 std::string exists(const std::string& path) {

@@ -35,6 +35,16 @@ auto fail_errno(const std::string& path, const char* action) {
   return fail(kind, "{}: cannot {}: {}", path, action, std::strerror(error));
 }
 
+Result<> write_all(int fd, const std::string& path, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_errno(path, "write");
+    content.remove_prefix(static_cast<size_t>(n));
+  }
+  return {};
+}
+
 std::string xdg(const char* variable, const char* fallback) {
   if (const char* home = std::getenv("HOB_HOME"); home && *home) return home;
   if (const char* dir = std::getenv(variable); dir && *dir) return std::string(dir) + "/hob";
@@ -100,19 +110,19 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 Result<> write_file_atomically(const std::string& path, std::string_view content) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+    const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (fd.get() < 0) return fail_errno(path, "open");
+    return write_all(fd.get(), path, content);
+  }
   const std::string part = fmt::format("{}.part.{}", path, ::getpid());
   {
     const Descriptor fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (fd.get() < 0) return fail_errno(part, "create");
-    while (!content.empty()) {
-      const ssize_t n = ::write(fd.get(), content.data(), content.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) {
-        auto error = fail_errno(part, "write");
-        ::unlink(part.c_str());
-        return error;
-      }
-      content.remove_prefix(static_cast<size_t>(n));
+    if (auto written = write_all(fd.get(), part, content); !written) {
+      ::unlink(part.c_str());
+      return written;
     }
     if (::fsync(fd.get()) != 0) {
       auto error = fail_errno(part, "sync");
