@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 
 #include "text/yaml_scalar.h"
@@ -99,6 +100,15 @@ TEST(Yaml, BoundsAliasesAndDepth) {
   std::string dashes;
   for (int i = 0; i < 50'000; ++i) dashes += "- ";
   EXPECT_NE(error_of(dashes + "x"), "");
+}
+
+TEST(Yaml, WholeNumbersBeyondAllBounds) {
+  EXPECT_EQ(yaml_value("1:30"), 90);
+  EXPECT_EQ(yaml_value("99999999999999999999:00"), 6e21);
+  EXPECT_EQ(yaml_value("-99999999999999999999:00"), -6e21);
+  std::string minutes = "1";
+  for (int i = 0; i < 500; ++i) minutes += ":00";
+  EXPECT_TRUE(std::isinf(yaml_value(minutes).get<double>()));
 }
 
 TEST(Yaml, BoundsTheKeysOfAMapping) {
