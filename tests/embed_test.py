@@ -236,6 +236,11 @@ class EmbedTest(unittest.TestCase):
         self.assertEqual((status, out), (1, b"Embedding\n"))
         self.assertIn("Error: standard input: row 251 has 3 columns", err)
 
+    def test_what_fails_leaves_no_collection(self):
+        self.hob("embed-multi", "m", "-", "-m", "toy", stdin="id,x\n1,two,many\n")
+        self.fails(1, "no such table", "embed-multi", "m", "-m", "toy", "--sql", "select 1 from x")
+        self.assertEqual(self.out("collections"), "")
+
     # --- similar and collections ---
 
     def phrases(self):

@@ -49,11 +49,11 @@ std::string mismatch(const MultiFlags& flags) {
 // Gathers items into batches and stores each as soon as it is full.
 class Batches {
  public:
-  Batches(Io& io, const MultiFlags& flags, store::Database& db, const embed::Collection& collection,
+  Batches(Io& io, const MultiFlags& flags, store::Database& db, embed::Collection collection,
           embed::Model& model, uint64_t total)
       : flags_(flags),
         collections_(db),
-        collection_(collection),
+        collection_(std::move(collection)),
         model_(model),
         size_(std::min(flags.batch_size > 0 ? flags.batch_size : kBatch, model.batch_size())),
         progress_(io, "Embedding", total) {}
@@ -77,7 +77,7 @@ class Batches {
  private:
   const MultiFlags& flags_;
   embed::Collections collections_;
-  const embed::Collection& collection_;
+  embed::Collection collection_;
   embed::Model& model_;
   size_t size_;
   ItemProgress progress_;
@@ -156,9 +156,7 @@ Result<> embed_many(Io& io, const MultiFlags& flags) {
                                : !flags.sql.empty() ? query_source(flags)
                                                     : text_source(io, flags));
   HOB_TRY(const auto model, known->open({}));
-  if (!collection) {
-    HOB_TRY(collection, collections.create(flags.collection, std::string(known->id)));
-  }
+  if (!collection) collection = embed::Collection{0, flags.collection, std::string(known->id)};
   if (!io.out_terminal) io.write("Embedding\n");  // as llm does; on a terminal there is progress
   const os::InterruptGuard guard;
   Result<> result;

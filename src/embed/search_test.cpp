@@ -27,8 +27,9 @@ class SearchTest : public FolderTest {
   void SetUp() override {
     FolderTest::SetUp();
     reopen();
-    collection = *Collections(*db).create("c", "toy");
-    other = *Collections(*db).create("other", "toy");
+    run("insert into collections (name, model) values ('c', 'toy'), ('other', 'toy')");
+    collection = **Collections(*db).find("c");
+    other = **Collections(*db).find("other");
   }
   void reopen(store::Access access = store::Access::kCreate) {
     db.reset();
