@@ -312,6 +312,18 @@ class EmbedTest(unittest.TestCase):
         ):
             self.fails(1, "not a SQLite database", *command, "-d", bad)
 
+    def test_another_programs_database_stays_as_it_is(self):
+        path = self.folder / "places.sqlite"
+        with sqlite3.connect(path) as db:
+            db.execute("create table moz_places (url text)")
+        before = path.read_bytes()
+        self.fails(1, "No embeddings table found", "similar", "c", "-c", "x", "-d", path)
+        self.fails(1, "Collection does not exist", "collections", "delete", "c", "-d", path)
+        self.assertEqual(path.read_bytes(), before)
+        with sqlite3.connect(path) as db:
+            db.execute("create table embeddings (id text)")
+        self.fails(1, "Collection does not exist", "similar", "c", "-c", "x", "-d", path)
+
     def test_a_collection_of_an_unknown_model(self):
         self.phrases()
         with sqlite3.connect(self.home / "embeddings.db") as db:

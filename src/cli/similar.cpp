@@ -82,15 +82,17 @@ Result<embed::Query> read_query(Io& io, const SimilarFlags& flags, embed::Collec
 Result<> find_similar(Io& io, const SimilarFlags& flags) {
   if (flags.id.empty() && flags.content.content.empty() && flags.content.input.empty())
     return fail(ErrorKind::kInvalid, "Must provide content or an ID for the comparison");
-  auto db = flags.database.open(store::Access::kWrite);
-  if (!db && db.error().kind == ErrorKind::kIo) db = flags.database.open(store::Access::kRead);
-  if (!db && db.error().kind == ErrorKind::kNotFound)
-    return fail(ErrorKind::kNotFound, "No embeddings table found in database");
-  if (!db) return tl::unexpected<Error>(db.error());
+  // Another program's file stays as it is unless it has the collection.
+  auto db = flags.database.open(store::Access::kRead);
+  if (!db && db.error().kind != ErrorKind::kNotFound) return tl::unexpected<Error>(db.error());
+  HOB_TRY(const bool any, db ? db->has_table("embeddings") : Result<bool>(false));
+  if (!any) return fail(ErrorKind::kNotFound, "No embeddings table found in database");
   embed::Collections collections(*db);
   HOB_TRY(const auto collection, collections.find(flags.collection));
   if (!collection) return fail(ErrorKind::kNotFound, "Collection does not exist");
   HOB_TRY(const embed::Query query, read_query(io, flags, collections, *collection));
+  // An index may have to be written; without the right to, it goes without one.
+  if (auto writable = flags.database.open(store::Access::kWrite)) db = std::move(writable);
 
   HOB_TRY(const kernels::Table* const kernels, kernels::select());
   os::ThreadPool pool(os::usable_cores());
