@@ -66,6 +66,21 @@ class Case(unittest.TestCase):
         self.assertIn("Error: ", self.err)
         return self.err[self.err.index("Error: ") :]
 
+    def on_screen(self, *args, stdin=b""):
+        """What the program writes to a terminal, and to standard error."""
+        master, slave = pty.openpty()
+        done = subprocess.run([HOB, *args], input=stdin, stdout=slave, stderr=subprocess.PIPE,
+                              cwd=self.work, env=self.env, timeout=120, check=True)
+        os.close(slave)
+        shown = b""
+        try:
+            while piece := os.read(master, 4096):
+                shown += piece
+        except OSError:
+            pass  # the end
+        os.close(master)
+        return shown, done.stderr
+
     def write(self, name, content, where=None):
         path = (where or self.work) / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,6 +113,25 @@ class Server:
     def close(self):
         self.server.shutdown()
         self.server.server_close()
+
+
+class TerminalTest(Case):
+    def test_what_others_wrote_sends_the_terminal_nothing(self):
+        hostile = "\x1b]0;owned\x07"
+        self.write("a.txt", hostile)
+        self.write(f"b{hostile}.bin", b"\xff")
+        self.write("t.yaml", 'prompt: "\\e]0;owned\\a"', self.home / "templates")
+        self.write(f"models/{hostile}.gguf", "x", self.home)
+        rows = f"id,x\n1{hostile},{hostile}\n2,x\n"
+        self.hob("embed-multi", hostile, "-", "-m", "toy", "--store", stdin=rows)
+        for args in (
+            ["files", "."], ["html", "-i", "a.txt"], ["fragments", "show", "a.txt"], ["templates"],
+            ["models"], ["collections"], ["similar", hostile, "2", "-p"],
+        ):  # fmt: skip
+            shown, said = self.on_screen(*args)
+            self.assertIn(b"^[]0;owned", shown, args)
+            self.assertNotIn(hostile.encode(), shown + said, args)
+            self.assertIn(hostile, self.hob(*args), args)  # for programs as it is
 
 
 class FilesTest(Case):

@@ -35,10 +35,10 @@ Result<> list_collections(Io& io, const ListFlags& flags) {
     lines += fmt::format("{}: {}\n  {} embedding{}\n", l.name, l.model, l.items,
                          l.items == 1 ? "" : "s");
   }
-  io.write(flags.json ? rows.dump(4, ' ', /*ensure_ascii=*/true,
-                                  ordered_json::error_handler_t::replace) +
-                            '\n'
-                      : lines);
+  io.show(flags.json ? rows.dump(4, ' ', /*ensure_ascii=*/true,
+                                 ordered_json::error_handler_t::replace) +
+                           '\n'
+                     : lines);
   return {};
 }
 

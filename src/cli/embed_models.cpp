@@ -52,7 +52,7 @@ Result<> list_models(Io& io, const QueryFlag& flags) {
     if (!names.empty()) lines += fmt::format(" (aliases: {})", fmt::join(names, ", "));
     lines += '\n';
   }
-  io.write(lines.empty() ? "\n" : lines);
+  io.show(lines.empty() ? "\n" : lines);
   return {};
 }
 

@@ -9,6 +9,7 @@
 
 #include "cli/command.h"
 #include "cli/embed_flags.h"
+#include "cli/safe_text.h"
 #include "embed/rows.h"
 #include "os/file.h"
 #include "os/terminal.h"
@@ -106,7 +107,7 @@ Result<Source> file_source(Io& io, const MultiFlags& flags) {
       if (!flags.binary) {
         HOB_TRY(auto text, embed::decoded(bytes, encodings));
         if (!text) {
-          io.note(fmt::format("Could not decode text in file {}\n", whole));
+          io.note(fmt::format("Could not decode text in file {}\n", safe_line(whole)));
           continue;
         }
         bytes = *std::move(text);

@@ -10,6 +10,7 @@
 
 #include "cli/command.h"
 #include "cli/model_flags.h"
+#include "cli/safe_text.h"
 #include "cli/tokenizer_of.h"
 #include "os/file.h"
 #include "prompts/fragment.h"
@@ -178,7 +179,7 @@ class Collector {
     if (!text::is_utf8(bytes)) {
       const Style style = Style::when(io_.err_colour);
       io_.note(fmt::format("{}Warning: Skipping file {} due to UnicodeDecodeError{}\n", style.red,
-                           path, style.reset));
+                           safe_line(path), style.reset));
       return {};
     }
     const std::string text = prompts::with_plain_newlines(bytes);
@@ -252,7 +253,7 @@ Result<> print_files(Io& io, const FilesFlags& flags) {
   HOB_TRY(const Strings paths, all_paths(io, flags));
   const auto write = [&](std::string_view text) -> Result<> {
     // Where nobody reads on, run() says why.
-    return io.write(text) ? Result<>() : fail(ErrorKind::kIo, "cannot write");
+    return io.show(text) ? Result<>() : fail(ErrorKind::kIo, "cannot write");
   };
   // What is refused writes nothing.
   if (!flags.budget && flags.output.empty()) return Collector(flags, io, write).run(paths);

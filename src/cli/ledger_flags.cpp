@@ -4,7 +4,6 @@
 #include <ctime>
 #include <filesystem>
 
-#include "cli/safe_text.h"
 #include "os/file.h"
 #include "store/log_reader.h"
 #include "store/log_schema.h"
@@ -129,10 +128,6 @@ void PeriodFlags::declare(CLI::App& app) {
   app.add_option("--until", until, "Only what is not newer; a day or an hour counts as a whole")
       ->option_text("TIME")
       ->transform(CLI::Validator(check, ""));
-}
-
-bool write_logged(Io& io, std::string_view text) {
-  return io.out_terminal ? io.write(safe_text(text)) : io.write(text);
 }
 
 Result<> confirm(Io& io, std::string_view question) {

@@ -1,4 +1,4 @@
-// Which ledger a command reads, and how what is in it gets to the terminal.
+// Which ledger a command reads, from when to when, and whether the person means it.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -35,8 +35,6 @@ Result<std::string> time_prefix(std::string_view text, int64_t now_seconds);
 // Existing file, in Click's words when it is none.
 CLI::Validator existing_file(std::string flags);
 
-// Logged text to standard output: as it is for programs, harmless for terminals.
-bool write_logged(Io& io, std::string_view text);
 // Asks on the terminal; kCancelled when the answer is no, or when there is nobody to ask.
 Result<> confirm(Io& io, std::string_view question);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/catalog.h"
+#include "cli/safe_text.h"
 #include "os/file.h"
 #include "prompts/interpolate.h"
 #include "prompts/templates.h"
@@ -147,7 +148,7 @@ Result<prompts::Texts> apply_templates(TemplateParts& parts, prompts::Texts text
 prompts::FragmentContext fragment_context(Io& io, store::Database* database) {
   return {.database = database,
           .standard_input = [&io] { return read_input(io); },
-          .note = [&io](std::string_view text) { io.note(text); }};
+          .note = [&io](std::string_view text) { io.note(safe_text(text)); }};
 }
 
 Result<std::optional<store::Database>> fragment_database(const std::string& path) {

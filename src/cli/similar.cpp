@@ -102,7 +102,7 @@ Result<> find_similar(Io& io, const SimilarFlags& flags) {
   HOB_TRY(const auto hits, search.nearest(*collection, query));
   for (const embed::Hit& hit : hits) {
     HOB_TRY(const std::string text, hit_text(hit, flags.plain));
-    if (!io.write(text)) break;
+    if (!io.show(text)) break;
   }
   return {};
 }
