@@ -272,12 +272,17 @@ Result<Files> choose_files(const Repository& repository, const Wanted& wanted) {
     if (is_one(usual)) return usual;
     return ambiguous(repository, ggufs, "there are several GGUF files");
   }
-  const Files tensors =
-      those(files, [](const RemoteFile& f) { return f.path.ends_with(".safetensors"); });
-  if (tensors.empty()) return ambiguous(repository, files, "there is no GGUF or safetensors file");
-  return those(files, [](const RemoteFile& f) {
-    return f.path.find('/') == std::string::npos &&
-           ends_with_any(f.path,
+  // Of a model in parts that lie in folders, hob knows no whole.
+  const Files top =
+      those(files, [](const RemoteFile& f) { return f.path.find('/') == std::string::npos; });
+  const auto is_tensors = [](const RemoteFile& f) { return f.path.ends_with(".safetensors"); };
+  if (std::none_of(top.begin(), top.end(), is_tensors)) {
+    const Files tensors = those(files, is_tensors);
+    return ambiguous(repository, tensors.empty() ? files : tensors,
+                     "there is no GGUF or safetensors file outside of folders");
+  }
+  return those(top, [](const RemoteFile& f) {
+    return ends_with_any(f.path,
                          {".safetensors", ".json", ".jinja", ".model", "merges.txt", "vocab.txt"});
   });
 }

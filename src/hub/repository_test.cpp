@@ -47,6 +47,15 @@ TEST(ChooseFiles, OneThatIsMeant) {
   EXPECT_THAT(chosen({}, ""), ElementsAre("error", HasSubstr("no GGUF")));
 }
 
+TEST(ChooseFiles, SafetensorsAtTheTop) {
+  EXPECT_THAT(chosen({"a.safetensors", "config.json", "onnx/config.json", "README.md"}, ""),
+              ElementsAre("a.safetensors", "config.json"));
+  const std::vector<std::string> in_folders = {"model_index.json", "vae/a.safetensors"};
+  EXPECT_THAT(chosen(in_folders, ""),
+              ElementsAre("error", HasSubstr("outside of folders; name one as org/name:FILE: vae/")));
+  EXPECT_THAT(chosen(in_folders, "vae/a.safetensors"), ElementsAre("vae/a.safetensors"));
+}
+
 TEST(ChooseFiles, AllPartsOfOne) {
   EXPECT_THAT(chosen({"q4/m-00001-of-00002.gguf", "q4/m-00002-of-00002.gguf", "m-q8.gguf"}, "q4/"),
               ElementsAre("q4/m-00001-of-00002.gguf", "q4/m-00002-of-00002.gguf"));
