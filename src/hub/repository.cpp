@@ -18,7 +18,8 @@ using Json = nlohmann::json;
 
 constexpr size_t kLongestAnswer = size_t{64} << 20;
 constexpr int kMostAttempts = 8;
-constexpr size_t kMostNamed = 40;  // files in an error
+constexpr size_t kMostNamed = 40;       // files in an error
+constexpr size_t kLongestName = 1024;  // of a file or of what a person asks for; systems allow 4096
 
 std::string lowered(std::string text) {
   for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
@@ -66,6 +67,8 @@ Result<RemoteFile> read_file_entry(const Json& entry, const std::string& source)
     file.checksum = text_of(*lfs, "sha256");
     file.size = number_of(*lfs, "size");
   }
+  if (file.path.size() > kLongestName)
+    return fail(ErrorKind::kCorrupt, "{}: a file's name has {} bytes", source, file.path.size());
   if (!is_inside(file.path)) {
     return fail(ErrorKind::kCorrupt, "{}: a file's name '{}' leads elsewhere", source, file.path);
   }
@@ -100,8 +103,15 @@ bool ends_with_any(const std::string& name, std::initializer_list<const char*> e
 
 // "model-00001-of-00003.gguf" -> "model.gguf".
 std::string without_part_number(const std::string& path) {
-  static const std::regex part("-[0-9]{5}-of-[0-9]{5}(\\.[a-z]+)$");
-  return std::regex_replace(path, part, "$1");
+  constexpr std::string_view kShape = "-00000-of-00000";  // a zero stands for any digit
+  const size_t dot = path.rfind('.');
+  if (dot == path.npos || dot < kShape.size()) return path;
+  const size_t begin = dot - kShape.size();
+  for (size_t i = 0; i < kShape.size(); ++i) {
+    const char c = path[begin + i];
+    if (kShape[i] == '0' ? c < '0' || c > '9' : c != kShape[i]) return path;
+  }
+  return path.substr(0, begin) + path.substr(dot);
 }
 
 using Files = std::vector<RemoteFile>;
@@ -163,7 +173,8 @@ Result<Wanted> parse_wanted(std::string_view text) {
     if (whole.starts_with(prefix)) whole.erase(0, std::string_view(prefix).size());
   }
   std::smatch match;
-  if (!std::regex_match(whole, match, shape) || whole.find("..") != whole.npos) {
+  if (whole.size() > kLongestName || !std::regex_match(whole, match, shape) ||
+      whole.find("..") != whole.npos) {
     return fail(ErrorKind::kInvalid,
                 "'{}' is no repository: write OWNER/NAME, OWNER/NAME:FILE or OWNER/NAME@REVISION",
                 text);
