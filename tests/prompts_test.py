@@ -398,6 +398,15 @@ class PromptTest(Case):
             ['  "prompt": "from a file",', '  "prompt": "edited",', '  "prompt": "from a file\\nx",'],
         )
 
+    @unittest.skipUnless(os.environ.get("HOB_TEST_MODEL"), "HOB_TEST_MODEL is not set")
+    def test_a_chat_that_goes_on_keeps_its_system_prompt(self):
+        self.env["HOB_MODEL"] = os.environ["HOB_TEST_MODEL"]
+        self.hob("hi", "--tokens", "1")
+        self.write("rules.txt", "be brief")
+        self.write("t.yaml", "system: be brief", self.home / "templates")
+        for flags in (["-s", "x"], ["--sf", "rules.txt"], ["-t", "t"]):
+            self.assertIn("keeps the system prompt", self.refused("chat", "-c", *flags, stdin="hi\n"))
+
     def test_a_command_is_only_printed_without_a_terminal(self):
         marker = self.work / "ran"
         said = self.hob("cmd", json.dumps({"raw": f"touch {marker}"}))

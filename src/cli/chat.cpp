@@ -1,6 +1,7 @@
 // hob chat: a conversation in the terminal.
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -70,7 +71,7 @@ class ChatSession {
                                 flags_.engine.options()));
     HOB_TRY(options_, options_of(*model_));
     HOB_TRY_VOID(resolve_flags());
-    if (conversation_.has_begun() && !system_.empty() && model_->info().provider != "echo") {
+    if (conversation_.has_begun() && asks_system() && model_->info().provider != "echo") {
       return fail(ErrorKind::kInvalid,
                   "--system: the conversation has begun, and keeps the system prompt that it has");
     }
@@ -121,6 +122,13 @@ class ChatSession {
     HOB_TRY(fragments_, resolve(templates_.fragments));
     HOB_TRY(system_fragments_, resolve(templates_.system_fragments));
     return {};
+  }
+
+  // Whether a system prompt comes with -s, --sf or a template.
+  bool asks_system() const {
+    return !system_.empty() || !system_fragments_.empty() ||
+           std::any_of(templates_.templates.begin(), templates_.templates.end(),
+                       [](const auto& one) { return !one.system.value_or("").empty(); });
   }
 
   Result<> recorded() const {
