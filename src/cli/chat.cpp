@@ -248,13 +248,13 @@ class ChatSession {
 
   // A problem with one message (it does not fit, say) leaves the conversation as it was.
   Result<> say(const ChatTurn& turn) {
+    os::InterruptGuard::take();
     std::vector<prompts::Fragment> fragments;
     const auto texts = texts_of(turn, fragments);
     if (!texts) return print_error(io_, texts.error().message), Result<>();
     ReplyPrinter printer(io_, {.stream = !flags_.no_stream,
                                .markdown = !flags_.plain,
                                .hide_reasoning = flags_.hide_reasoning});
-    os::InterruptGuard::take();
     const os::EchoGuard quiet(fileno(io_.in));
     const auto result = conversation_.ask(
         *model_, request_of(*texts, std::move(fragments)),

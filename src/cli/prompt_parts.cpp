@@ -5,6 +5,7 @@
 #include "cli/catalog.h"
 #include "cli/safe_text.h"
 #include "os/file.h"
+#include "os/terminal.h"
 #include "prompts/interpolate.h"
 #include "prompts/templates.h"
 #include "store/log_schema.h"
@@ -148,7 +149,8 @@ Result<prompts::Texts> apply_templates(TemplateParts& parts, prompts::Texts text
 prompts::FragmentContext fragment_context(Io& io, store::Database* database) {
   return {.database = database,
           .standard_input = [&io] { return read_input(io); },
-          .note = [&io](std::string_view text) { io.note(safe_text(text)); }};
+          .note = [&io](std::string_view text) { io.note(safe_text(text)); },
+          .goes_on = [] { return !os::InterruptGuard::requested(); }};
 }
 
 Result<std::optional<store::Database>> fragment_database(const std::string& path) {

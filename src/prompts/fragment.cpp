@@ -21,10 +21,6 @@ bool in_word(char c) {
          c == '-';
 }
 
-bool is_url(std::string_view name) {
-  return name.starts_with("http://") || name.starts_with("https://");
-}
-
 std::string lowered(std::string text) {
   for (char& c : text) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
   return text;
@@ -77,7 +73,7 @@ Result<std::vector<Fragment>> load_by_prefix(const std::string& name,
 Result<std::vector<Fragment>> resolve_one(const std::string& name, const FragmentContext& context) {
   using List = std::vector<Fragment>;
   if (is_url(name)) {
-    HOB_TRY(std::string content, fetch_text(name));
+    HOB_TRY(std::string content, fetch_text(name, context.goes_on));
     return List{{std::move(content), name}};
   }
   if (name == "-") {
@@ -194,10 +190,15 @@ Result<std::vector<StoredFragment>> list_fragments(store::Database& database,
   });
 }
 
-Result<std::string> fetch_text(const std::string& url) {
+bool is_url(std::string_view name) {
+  return name.starts_with("http://") || name.starts_with("https://");
+}
+
+Result<std::string> fetch_text(const std::string& url, const std::function<bool()>& goes_on) {
   std::string body;
   bool too_large = false;
   hub::HttpHandlers handlers;
+  handlers.goes_on = goes_on;
   handlers.on_body = [&](std::string_view piece) {
     too_large = body.size() + piece.size() > kMostFetchedBytes;
     if (!too_large) body += piece;
@@ -208,6 +209,7 @@ Result<std::string> fetch_text(const std::string& url) {
     return fail(ErrorKind::kTooLarge, "{}: longer than the {} bytes that a text may have", url,
                 kMostFetchedBytes);
   }
+  if (reply.stopped) return fail(ErrorKind::kCancelled, "{}: stopped", url);
   if (!reply.problem.empty()) return fail(ErrorKind::kIo, "{}: {}", url, reply.problem);
   if (reply.status < 200 || reply.status >= 300) {
     return fail(ErrorKind::kNotFound, "{}: the server answered {}", url, reply.status);

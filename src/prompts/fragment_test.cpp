@@ -4,6 +4,9 @@
 #include <git2.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -81,6 +84,22 @@ TEST_F(FragmentTest, ErrorsNameTheFragment) {
   EXPECT_THAT(error_of("http://127.0.0.1:1/x"), HasSubstr("http://127.0.0.1:1/x: "));
   EXPECT_THAT(error_of("dir:" + (folder_ / "none").string()), HasSubstr("no such folder"));
   EXPECT_THAT(error_of("git:" + folder_.string()), HasSubstr("Could not load fragment git:"));
+}
+
+TEST_F(FragmentTest, AFetchThatNobodyAnswersCanBeStopped) {
+  const int server = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(::bind(server, generic, size), 0);
+  ASSERT_EQ(::listen(server, 1), 0);
+  ASSERT_EQ(::getsockname(server, generic, &size), 0);
+  const std::string url = fmt::format("http://127.0.0.1:{}/", ntohs(address.sin_port));
+  context_.goes_on = [] { return false; };
+  EXPECT_EQ(error_of(url), url + ": stopped");
+  ::close(server);
 }
 
 TEST_F(FragmentTest, AFileNamedLikeAPrefixIsAFile) {
