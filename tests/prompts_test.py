@@ -376,6 +376,32 @@ class PromptTest(Case):
         )
         self.refused("x", "-t", "mine", "--save", "y")
 
+    def test_a_template_from_elsewhere_reads_no_files(self):
+        self.write("secret", "the key")
+        text = "prompt: hi\nfragments: [secret]\nattachments: [dir/photo.png]\n"
+        pages = {"/t": (200, {}, text.encode()), "/note": (200, {}, b"a note")}
+        server = Server(pages)
+        self.addCleanup(server.close)
+        whole = f"prompt: hi\nfragments: ['{server.url}/note']"
+        pages["/whole"] = (200, {}, whole.encode())
+        self.assertEqual(self.echo("-t", server.url + "/whole")["prompt"], "a note\nhi")
+        self.assertEqual(
+            self.refused("-t", server.url + "/t"),
+            f"Error: template {server.url}/t: it is no file of yours and may name URLs alone, not "
+            "secret, dir/photo.png\n",
+        )
+        self.write("p/review.yaml", text)
+        git = lambda *args: subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@b", *args],
+            cwd=self.work / "p", env=self.env, check=True, capture_output=True,
+        )  # fmt: skip
+        git("init", "-q")
+        git("add", ".")
+        git("commit", "-qm", "one")
+        self.assertIn("not secret", self.refused("-t", "git:p:review"))
+        self.write("mine.yaml", "prompt: hi\nfragments: [secret]")
+        self.assertEqual(self.echo("-t", "mine.yaml")["prompt"], "the key\nhi")
+
     def test_model_choice(self):
         del self.env["HOB_MODEL"]
         self.assertEqual(self.echo("hi", "-q", "ech")["prompt"], "hi")

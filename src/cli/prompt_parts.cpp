@@ -23,6 +23,12 @@ void append(std::vector<T>& to, const std::optional<std::vector<T>>& from) {
 
 Result<prompts::Template> load_one(const std::string& name) {
   HOB_TRY(auto out, prompts::TemplateStore::standard().load(name));
+  const auto local = out.from_file ? Strings() : out.local_names();
+  if (!local.empty()) {
+    return fail(ErrorKind::kInvalid,
+                "template {}: it is no file of yours and may name URLs alone, not {}", name,
+                fmt::join(local, ", "));
+  }
   const auto refused = out.refused();
   if (refused.empty()) return out;
   return fail(ErrorKind::kUnsupported, "template {}: its {} cannot be run: hob calls no tools yet",
