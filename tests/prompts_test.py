@@ -376,6 +376,13 @@ class PromptTest(Case):
         )
         self.refused("x", "-t", "mine", "--save", "y")
 
+    def test_standard_input_as_a_fragment(self):
+        self.assertEqual(self.echo("ask", "-f", "-", stdin="piped")["prompt"], "piped\nask")
+        said = self.echo("ask", "--sf", "-", stdin="piped")
+        self.assertEqual((said["prompt"], said["system"]), ("ask", "piped"))
+        self.hob("ask $input", "-f", "-", "--save", "t", stdin="piped")
+        self.assertEqual(self.echo("-t", "t", "this", stdin="piped")["prompt"], "piped\nask this")
+
     def test_a_template_from_elsewhere_reads_no_files(self):
         self.write("secret", "the key")
         text = "prompt: hi\nfragments: [secret]\nattachments: [dir/photo.png]\n"
