@@ -41,11 +41,9 @@ Result<const embed::KnownModel*> choose_model(const std::string& name) {
   if (!name.empty()) return known(name);
   const std::string chosen = os::environment("HOB_EMBEDDING_MODEL");
   if (!chosen.empty()) return known(chosen);
-  const std::string file = store::default_embedding_model_file();
-  if (!os::file_exists(file)) return &embed::known_models().front();
-  HOB_TRY(std::string saved, os::read_file(file));
-  while (!saved.empty() && (saved.back() == '\n' || saved.back() == ' ')) saved.pop_back();
-  return known(saved);
+  HOB_TRY(const auto saved, prompts::saved_default(store::default_embedding_model_file()));
+  if (saved) return known(*saved);
+  return &embed::known_models().front();
 }
 
 Result<const embed::KnownModel*> model_of(const embed::Collection& collection) {

@@ -8,7 +8,6 @@
 
 #include "cli/command.h"
 #include "cli/embed_flags.h"
-#include "os/file.h"
 #include "prompts/settings.h"
 #include "store/user_folder.h"
 
@@ -75,9 +74,7 @@ Result<> default_model(Io& io, const DefaultFlags& flags) {
     return {};
   }
   HOB_TRY(const embed::KnownModel* model, choose_model(flags.model));
-  std::error_code ignored;  // the write that follows says what is wrong
-  std::filesystem::create_directories(std::filesystem::path(file).parent_path(), ignored);
-  return os::write_file_atomically(file, model->id);
+  return prompts::save_default(file, std::string(model->id));
 }
 
 }  // namespace

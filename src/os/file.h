@@ -38,6 +38,19 @@ Result<std::string> read_all(int fd, const std::string& name);
 Result<> write_file_atomically(const std::string& path, std::string_view content);
 bool file_exists(const std::string& path);
 
+// While one lives no other has the same folder, in this process or another; taking it waits for its
+// turn. For files that are read, changed and replaced. No effect where the folder cannot be locked.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int fd_;
+};
+
 // $HOME, else what the user database says, else the current folder.
 std::string home_dir();
 // $HOB_HOME, or the XDG folders named hob. Nothing is created.
