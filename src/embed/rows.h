@@ -1,7 +1,7 @@
 // Many items from one input: CSV, TSV, JSON and JSON lines; rows of a query; files of a folder.
 //
 // Of a row the first column is the id and the others, joined by spaces, the content. Each reader
-// hands items over one by one, so that no input but a JSON array need fit memory.
+// hands items over one by one; a text is in memory whole, and the rows of a JSON array are as well.
 #pragma once
 
 #include <cstdint>

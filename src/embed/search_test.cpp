@@ -134,6 +134,7 @@ TEST_F(SearchTest, AdditionsExtendTheIndex) {
   fill(300, 320);
   fill(0, 30, other.id);
   EXPECT_TRUE(builds());
+  EXPECT_TRUE(facts.extended_index);
   expect_same();
   const auto hits = search({.vector = random_vector(kLength, 310), .most = 1, .prefix = {}, .skip_id = {}});
   EXPECT_EQ(hits[0].id, "id0310");
@@ -161,6 +162,7 @@ TEST_F(SearchTest, EveryKindOfChangeIsSeen) {
     builds();
     change();
     EXPECT_TRUE(builds());
+    EXPECT_FALSE(facts.extended_index);
     expect_same();
   }
 }
