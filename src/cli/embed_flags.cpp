@@ -1,11 +1,11 @@
 #include "cli/embed_flags.h"
 
 #include "cli/model_flags.h"
-#include "embed/rows.h"
 #include "os/file.h"
 #include "os/terminal.h"
 #include "prompts/settings.h"
 #include "store/user_folder.h"
+#include "text/python_text.h"
 #include "text/utf8.h"
 
 namespace hob::cli {
@@ -71,7 +71,7 @@ Result<std::string> ContentFlags::read(Io& io) const {
     const std::string name = standard ? "standard input" : input;
     if (!binary && !text::is_utf8(read))
       return fail(ErrorKind::kInvalid, "{}: not UTF-8 text (--binary takes any bytes)", name);
-    if (!binary) read = embed::with_plain_newlines(read);
+    if (!binary) read = text::with_plain_newlines(read);
   }
   if (read.empty()) return fail(ErrorKind::kInvalid, "No content provided");
   return read;

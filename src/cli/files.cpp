@@ -13,8 +13,8 @@
 #include "cli/safe_text.h"
 #include "cli/tokenizer_of.h"
 #include "os/file.h"
-#include "prompts/fragment.h"
-#include "prompts/glob.h"
+#include "text/glob.h"
+#include "text/python_text.h"
 #include "text/utf8.h"
 
 namespace hob::cli {
@@ -41,29 +41,13 @@ std::string_view last_part(std::string_view path, char separator) {
   return path.substr(path.rfind(separator) == path.npos ? 0 : path.rfind(separator) + 1);
 }
 
-// What Python's str.splitlines takes as the end of a line; how many bytes it is.
-size_t line_end(std::string_view rest) {
-  const auto c = static_cast<unsigned char>(rest[0]);
-  if (c == '\r' && rest.size() > 1 && rest[1] == '\n') return 2;
-  if ((c >= '\n' && c <= '\r') || (c >= 0x1c && c <= 0x1e)) return 1;
-  if (rest.starts_with("\xC2\x85")) return 2;
-  if (rest.starts_with("\xE2\x80\xA8") || rest.starts_with("\xE2\x80\xA9")) return 3;
-  return 0;
-}
-
-std::string numbered(std::string_view text) {
-  std::vector<std::string_view> lines;
-  size_t begin = 0;
-  for (size_t i = 0; i < text.size();) {
-    const size_t end = line_end(text.substr(i));
-    if (end > 0) lines.push_back(text.substr(begin, i - begin)), begin = i + end;
-    i += std::max<size_t>(end, 1);
-  }
-  if (begin < text.size()) lines.push_back(text.substr(begin));
+std::string numbered(std::string_view content) {
+  const auto lines = text::unicode_lines(content);
   const size_t width = fmt::format("{}", lines.size()).size();
   std::string out;
   for (size_t i = 0; i < lines.size(); ++i) {
-    out += fmt::format("{}{:>{}}  {}", i > 0 ? "\n" : "", i + 1, width, lines[i]);
+    out += fmt::format("{}{:>{}}  {}", i > 0 ? "\n" : "", i + 1, width,
+                       text::without_line_end(lines[i]));
   }
   return out;
 }
@@ -107,7 +91,7 @@ class Collector {
     if (!fs::is_regular_file(path, ignored)) return;
     const auto bytes = os::read_file(path);
     if (!bytes) return;
-    const std::string text = prompts::with_plain_newlines(*bytes);
+    const std::string text = text::with_plain_newlines(*bytes);
     for (std::string_view rest = text; !rest.empty();) {
       const size_t end = std::min(rest.find('\n'), rest.size());
       const std::string_view line = rest.substr(0, end);
@@ -121,8 +105,8 @@ class Collector {
 
   bool git_ignores(const std::string& name, bool is_folder) const {
     return std::any_of(rules_.begin(), rules_.end(), [&](const std::string& rule) {
-      return prompts::name_matches(name, rule) ||
-             (is_folder && prompts::name_matches(name + '/', rule));
+      return text::name_matches(name, rule) ||
+             (is_folder && text::name_matches(name + '/', rule));
     });
   }
 
@@ -131,7 +115,7 @@ class Collector {
     if (!flags_.ignore_gitignore && git_ignores(name, is_folder)) return true;
     if (is_folder && flags_.ignore_files_only) return false;
     return std::any_of(flags_.ignore.begin(), flags_.ignore.end(), [&](const std::string& pattern) {
-      return prompts::name_matches(name, pattern);
+      return text::name_matches(name, pattern);
     });
   }
 
@@ -182,7 +166,7 @@ class Collector {
                            safe_line(path), style.reset));
       return {};
     }
-    const std::string text = prompts::with_plain_newlines(bytes);
+    const std::string text = text::with_plain_newlines(bytes);
     const std::string body = flags_.line_numbers ? numbered(text) : text;
     if (flags_.cxml) {
       return sink_(fmt::format(

@@ -1,6 +1,4 @@
 // hob similar: the items of a collection nearest to a text or to one of them.
-#include <algorithm>
-#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +8,7 @@
 #include "kernels/registry.h"
 #include "os/cpu.h"
 #include "store/json_text.h"
+#include "text/python_text.h"
 
 namespace hob::cli {
 namespace {
@@ -23,19 +22,6 @@ struct SimilarFlags {
   int number = 10;
   bool plain = false;
 };
-
-// Lines that are not blank, behind two blanks.
-std::string indented(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
-    const std::string_view line = text.substr(0, end);
-    if (line.find_first_not_of(" \t\r\n\v\f") != line.npos) out += "  ";
-    out += line;
-    text.remove_prefix(end);
-  }
-  return out;
-}
 
 Result<std::string> hit_text(const embed::Hit& hit, bool plain) {
   ordered_json metadata;
@@ -51,8 +37,8 @@ Result<std::string> hit_text(const embed::Hit& hit, bool plain) {
     return store::json_text(line) + '\n';
   }
   std::string out = fmt::format("{} ({})\n\n", hit.id, store::json_text(hit.score));
-  if (hit.content && !hit.content->empty()) out += indented(*hit.content) + '\n';
-  if (!metadata.empty()) out += indented(store::json_text(metadata)) + '\n';
+  if (hit.content && !hit.content->empty()) out += text::indented(*hit.content, "  ") + '\n';
+  if (!metadata.empty()) out += text::indented(store::json_text(metadata), "  ") + '\n';
   return out + '\n';
 }
 

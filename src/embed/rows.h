@@ -47,7 +47,5 @@ Result<std::vector<std::string>> matching_files(const FileRows& rows);
 // nothing where none fits. An encoding that the system does not know is an error.
 Result<std::optional<std::string>> decoded(std::string_view bytes,
                                            std::span<const std::string> encodings);
-// "\r\n" and "\r" become "\n".
-std::string with_plain_newlines(std::string_view text);
 
 }  // namespace hob::embed

@@ -7,6 +7,7 @@
 #include "hub/http.h"
 #include "os/file.h"
 #include "prompts/loaders.h"
+#include "text/python_text.h"
 #include "text/utf8.h"
 
 namespace hob::prompts {
@@ -84,7 +85,7 @@ Result<std::vector<Fragment>> resolve_one(const std::string& name, const Fragmen
     if (!text::is_utf8(content)) {
       return fail(ErrorKind::kInvalid, "Fragment '-': standard input is not UTF-8 text");
     }
-    return List{{with_plain_newlines(content), "-"}};
+    return List{{text::with_plain_newlines(content), "-"}};
   }
   std::error_code ignored;
   if (has_prefix(name) && !fs::exists(name, ignored)) return load_by_prefix(name, context);
@@ -233,20 +234,7 @@ Result<std::string> read_text_file(const std::string& path) {
     }
     rest.remove_prefix(static_cast<size_t>(next.length));
   }
-  return with_plain_newlines(bytes);
-}
-
-std::string with_plain_newlines(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\r') {
-      out += text[i];
-    } else if (i + 1 >= text.size() || text[i + 1] != '\n') {
-      out += '\n';
-    }
-  }
-  return out;
+  return text::with_plain_newlines(bytes);
 }
 
 bool has_prefix(std::string_view name) {

@@ -61,8 +61,6 @@ bool is_url(std::string_view name);  // http(s)
 Result<std::string> fetch_text(const std::string& url, const std::function<bool()>& goes_on = {});
 // A file's text; a folder, what is not UTF-8 and what is absent are errors that name it.
 Result<std::string> read_text_file(const std::string& path);
-// "\r\n" and "\r" become "\n".
-std::string with_plain_newlines(std::string_view text);
 // "word:" in front: letters, digits, "_" and "-", then a colon.
 bool has_prefix(std::string_view name);
 

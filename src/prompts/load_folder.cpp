@@ -7,9 +7,10 @@
 #include <filesystem>
 
 #include "os/file.h"
-#include "prompts/glob.h"
 #include "prompts/ignore_rules.h"
 #include "prompts/loaders.h"
+#include "text/glob.h"
+#include "text/python_text.h"
 
 namespace hob::prompts {
 namespace {
@@ -32,7 +33,7 @@ Result<Wanted> parse(const std::string& argument) {
   size_t cut = 0;
   for (size_t begin = 0; begin < path.size();) {
     const size_t end = std::min(path.find('/', begin), path.size());
-    if (is_pattern(std::string_view(path).substr(begin, end - begin))) break;
+    if (text::is_pattern(std::string_view(path).substr(begin, end - begin))) break;
     cut = begin = end + 1;
   }
   if (cut >= path.size()) {
@@ -135,7 +136,7 @@ class Walk {
   }
 
   Result<> take(const fs::directory_entry& entry, const std::string& inner) {
-    if (!wanted_.pattern.empty() && !path_matches(inner, wanted_.pattern)) return {};
+    if (!wanted_.pattern.empty() && !text::path_matches(inner, wanted_.pattern)) return {};
     std::error_code ignored;
     if (entry.is_symlink(ignored)) return ++links_, Result<>();
     HOB_TRY_VOID(budget_.add(entry.file_size(ignored)));
@@ -143,7 +144,7 @@ class Walk {
     if (!is_text(bytes)) return ++binary_, Result<>();
     const std::string path = entry.path().lexically_normal().string();
     const auto whole_path = fs::absolute(entry.path(), ignored).lexically_normal();
-    found_.push_back({titled(path, with_plain_newlines(bytes)),
+    found_.push_back({titled(path, text::with_plain_newlines(bytes)),
                       one_line("dir:" + whole_path.string())});
     return {};
   }

@@ -10,8 +10,9 @@
 #include <memory>
 
 #include "os/file.h"
-#include "prompts/glob.h"
 #include "prompts/loaders.h"
+#include "text/glob.h"
+#include "text/python_text.h"
 
 namespace hob::prompts {
 namespace {
@@ -138,11 +139,11 @@ struct Walk {
   }
 
   Result<> take(const std::string& path, const git_tree_entry* entry) {
-    if (!pattern.empty() && !path_matches(path, pattern)) return {};
+    if (!pattern.empty() && !text::path_matches(path, pattern)) return {};
     HOB_TRY(const Blob blob, open_blob(repository, git_tree_entry_id(entry), budget));
     if (!is_text(bytes_of(blob.get()))) return ++binary, Result<>();
     found.push_back(
-        {titled(path, with_plain_newlines(bytes_of(blob.get()))), one_line(source + path)});
+        {titled(path, text::with_plain_newlines(bytes_of(blob.get()))), one_line(source + path)});
     return {};
   }
 };
