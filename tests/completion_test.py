@@ -78,6 +78,13 @@ class Completion(unittest.TestCase):
             ["little-model"], self.bash("hob --model=lit", ["hob", "--model", "=", "lit"])
         )
 
+    def test_bash_files_beside_values(self):
+        (self.home / "models/newcomer.gguf").write_bytes(b"x")
+        (self.home / "new folder").mkdir()
+        self.assertEqual(
+            ["newcomer", "new\\ folder/"], self.bash("hob -m new", ["hob", "-m", "new"])
+        )
+
     def test_bash_a_model_that_comes_is_there_at_once(self):
         (self.home / "models/newcomer.gguf").write_bytes(b"x")
         self.assertEqual(["newcomer"], self.bash("hob -m new", ["hob", "-m", "new"]))
@@ -140,9 +147,12 @@ class Completion(unittest.TestCase):
     def test_the_tab_key_is_quick(self):
         began = time.monotonic()
         for _ in range(5):
-            subprocess.run(
-                [HOB, "__complete", "line", "hob -m "], env=self.environment, capture_output=True
-            )
+            done = subprocess.run(
+                [HOB, "__complete", "line", "hob -m "],
+                env=self.environment, capture_output=True, text=True,
+            )  # fmt: skip
+            self.assertEqual((0, ""), (done.returncode, done.stderr))
+            self.assertIn("little-model\n", done.stdout)
         # A person notices a tenth of a second; a busy machine gets ten times that.
         self.assertLess((time.monotonic() - began) / 5, 1.0)
 

@@ -247,6 +247,11 @@ class EmbedTest(unittest.TestCase):
             self.assertEqual(self.rows(), [])
         self.fails(1, "is not JSON", "embed-multi", "m", "-", "-m", "toy", stdin='[{"id": 1}, {')
 
+    def test_what_fails_leaves_no_collection(self):
+        self.hob("embed-multi", "m", "-", "-m", "toy", stdin="id,x\n1,two,many\n")
+        self.fails(1, "no such table", "embed-multi", "m", "-m", "toy", "--sql", "select 1 from x")
+        self.assertEqual(self.out("collections"), "")
+
     # --- similar and collections ---
 
     def phrases(self):
@@ -320,6 +325,18 @@ class EmbedTest(unittest.TestCase):
         ):
             self.fails(1, "not a SQLite database", *command, "-d", bad)
 
+    def test_another_programs_database_stays_as_it_is(self):
+        path = self.folder / "places.sqlite"
+        with sqlite3.connect(path) as db:
+            db.execute("create table moz_places (url text)")
+        before = path.read_bytes()
+        self.fails(1, "No embeddings table found", "similar", "c", "-c", "x", "-d", path)
+        self.fails(1, "Collection does not exist", "collections", "delete", "c", "-d", path)
+        self.assertEqual(path.read_bytes(), before)
+        with sqlite3.connect(path) as db:
+            db.execute("create table embeddings (id text)")
+        self.fails(1, "Collection does not exist", "similar", "c", "-c", "x", "-d", path)
+
     def test_a_collection_of_an_unknown_model(self):
         self.phrases()
         with sqlite3.connect(self.home / "embeddings.db") as db:
@@ -359,7 +376,8 @@ class EmbedTest(unittest.TestCase):
 
     def test_interrupted_it_goes_on(self):
         self.real()
-        rows = "id,text\n" + "".join(f"{i},sentence number {i} about cats\n" for i in range(6000))
+        count = 2000
+        rows = "id,text\n" + "".join(f"{i},sentence number {i} on cats\n" for i in range(count))
         (self.folder / "rows.csv").write_text(rows)
         command = [HOB, "embed-multi", "c", "rows.csv", "--batch-size", "20"]
         call = subprocess.Popen(
@@ -377,7 +395,12 @@ class EmbedTest(unittest.TestCase):
         stored = len(self.stored())
         self.assertEqual(call.returncode, 1, err)
         self.assertIn("the same command goes on from there", err)
-        self.assertTrue(20 <= stored < 6000 and stored % 20 == 0, stored)
+        self.assertTrue(20 <= stored < count and stored % 20 == 0, stored)
+        before = self.rows("select rowid, * from embeddings order by rowid")
+        self.out(*command[1:])
+        after = self.rows("select rowid, * from embeddings order by rowid")
+        self.assertEqual(len(after), count)
+        self.assertEqual(after[:stored], before)  # what was there was not made again
 
     def stored(self):
         try:

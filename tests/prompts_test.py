@@ -66,6 +66,21 @@ class Case(unittest.TestCase):
         self.assertIn("Error: ", self.err)
         return self.err[self.err.index("Error: ") :]
 
+    def on_screen(self, *args, stdin=b""):
+        """What the program writes to a terminal, and to standard error."""
+        master, slave = pty.openpty()
+        done = subprocess.run([HOB, *args], input=stdin, stdout=slave, stderr=subprocess.PIPE,
+                              cwd=self.work, env=self.env, timeout=120, check=True)
+        os.close(slave)
+        shown = b""
+        try:
+            while piece := os.read(master, 4096):
+                shown += piece
+        except OSError:
+            pass  # the end
+        os.close(master)
+        return shown, done.stderr
+
     def write(self, name, content, where=None):
         path = (where or self.work) / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,6 +115,25 @@ class Server:
         self.server.server_close()
 
 
+class TerminalTest(Case):
+    def test_what_others_wrote_sends_the_terminal_nothing(self):
+        hostile = "\x1b]0;owned\x07"
+        self.write("a.txt", hostile)
+        self.write(f"b{hostile}.bin", b"\xff")
+        self.write("t.yaml", 'prompt: "\\e]0;owned\\a"', self.home / "templates")
+        self.write(f"models/{hostile}.gguf", "x", self.home)
+        rows = f"id,x\n1{hostile},{hostile}\n2,x\n"
+        self.hob("embed-multi", hostile, "-", "-m", "toy", "--store", stdin=rows)
+        for args in (
+            ["files", "."], ["html", "-i", "a.txt"], ["fragments", "show", "a.txt"], ["templates"],
+            ["models"], ["collections"], ["similar", hostile, "2", "-p"],
+        ):  # fmt: skip
+            shown, said = self.on_screen(*args)
+            self.assertIn(b"^[]0;owned", shown, args)
+            self.assertNotIn(hostile.encode(), shown + said, args)
+            self.assertIn(hostile, self.hob(*args), args)  # for programs as it is
+
+
 class FilesTest(Case):
     def setUp(self):
         super().setUp()
@@ -125,6 +159,19 @@ class FilesTest(Case):
         self.assertEqual(self.hob("files", "a.py", "-o", "out.txt"), "")
         self.assertEqual((self.work / "out.txt").read_text(), "a.py\n---\nprint('a')\n\n\n---\n")
         self.refused("files", "a.py", "-o", "no/such/out.txt")
+        self.hob("files", "a.py", "-o", "/dev/null")
+
+    def test_the_output_file_stays_where_nothing_is_written(self):
+        self.write("out.txt", "old")
+        self.refused("files", "a.py", "-o", "out.txt", "--budget", "1", "--model", "none")
+        self.refused("files", "a.py", "-o", "out.txt", stdin="none", status=2)
+        self.assertEqual((self.work / "out.txt").read_text(), "old")
+
+    def test_the_output_file_is_not_in_itself(self):
+        before = self.hob("files", "--sort", ".")
+        for _ in range(2):
+            self.hob("files", "--sort", ".", "-o", "./src/out.txt")
+            self.assertEqual((self.work / "src/out.txt").read_text(), before)
 
     def test_paths_that_are_not_there(self):
         self.assertIn("Path 'none' does not exist", self.refused("files", "none", status=2))
@@ -329,6 +376,39 @@ class PromptTest(Case):
         )
         self.refused("x", "-t", "mine", "--save", "y")
 
+    def test_standard_input_as_a_fragment(self):
+        self.assertEqual(self.echo("ask", "-f", "-", stdin="piped")["prompt"], "piped\nask")
+        said = self.echo("ask", "--sf", "-", stdin="piped")
+        self.assertEqual((said["prompt"], said["system"]), ("ask", "piped"))
+        self.hob("ask $input", "-f", "-", "--save", "t", stdin="piped")
+        self.assertEqual(self.echo("-t", "t", "this", stdin="piped")["prompt"], "piped\nask this")
+
+    def test_a_template_from_elsewhere_reads_no_files(self):
+        self.write("secret", "the key")
+        text = "prompt: hi\nfragments: [secret]\nattachments: [dir/photo.png]\n"
+        pages = {"/t": (200, {}, text.encode()), "/note": (200, {}, b"a note")}
+        server = Server(pages)
+        self.addCleanup(server.close)
+        whole = f"prompt: hi\nfragments: ['{server.url}/note']"
+        pages["/whole"] = (200, {}, whole.encode())
+        self.assertEqual(self.echo("-t", server.url + "/whole")["prompt"], "a note\nhi")
+        self.assertEqual(
+            self.refused("-t", server.url + "/t"),
+            f"Error: template {server.url}/t: it is no file of yours and may name URLs alone, not "
+            "secret, dir/photo.png\n",
+        )
+        self.write("p/review.yaml", text)
+        git = lambda *args: subprocess.run(
+            ["git", "-c", "user.name=a", "-c", "user.email=a@b", *args],
+            cwd=self.work / "p", env=self.env, check=True, capture_output=True,
+        )  # fmt: skip
+        git("init", "-q")
+        git("add", ".")
+        git("commit", "-qm", "one")
+        self.assertIn("not secret", self.refused("-t", "git:p:review"))
+        self.write("mine.yaml", "prompt: hi\nfragments: [secret]")
+        self.assertEqual(self.echo("-t", "mine.yaml")["prompt"], "the key\nhi")
+
     def test_model_choice(self):
         del self.env["HOB_MODEL"]
         self.assertEqual(self.echo("hi", "-q", "ech")["prompt"], "hi")
@@ -350,6 +430,15 @@ class PromptTest(Case):
             prompts,
             ['  "prompt": "from a file",', '  "prompt": "edited",', '  "prompt": "from a file\\nx",'],
         )
+
+    @unittest.skipUnless(os.environ.get("HOB_TEST_MODEL"), "HOB_TEST_MODEL is not set")
+    def test_a_chat_that_goes_on_keeps_its_system_prompt(self):
+        self.env["HOB_MODEL"] = os.environ["HOB_TEST_MODEL"]
+        self.hob("hi", "--tokens", "1")
+        self.write("rules.txt", "be brief")
+        self.write("t.yaml", "system: be brief", self.home / "templates")
+        for flags in (["-s", "x"], ["--sf", "rules.txt"], ["-t", "t"]):
+            self.assertIn("keeps the system prompt", self.refused("chat", "-c", *flags, stdin="hi\n"))
 
     def test_a_command_is_only_printed_without_a_terminal(self):
         marker = self.work / "ran"

@@ -361,6 +361,11 @@ class PullTest(unittest.TestCase):
             self.hub.faults = {"api": json.dumps({"sha": COMMIT, "siblings": [record]}).encode()}
             self.assert_fails(self.pull(), "leads elsewhere")
 
+    def test_a_name_without_end(self):
+        record = {"rfilename": "a" * 200_000 + ".gguf", "lfs": {"sha256": "0" * 64, "size": 3}}
+        self.hub.faults = {"api": json.dumps({"sha": COMMIT, "siblings": [record]}).encode()}
+        self.assert_fails(self.pull(), "a file's name has 200005 bytes")
+
     def test_wishes_that_are_no_repository(self):
         for wish in ("tiny", "a/b/c", "../x", "org/..", "org/na me", "org/name:"):
             self.assert_fails(self.pull(wish), "is no repository")
@@ -381,6 +386,10 @@ class PullTest(unittest.TestCase):
         for name in ("model.safetensors", "config.json", "tokenizer.json", "empty.json"):
             self.assert_pulled(done, name)
         self.assertIsNone(self.path("README.md"))
+
+    def test_tensors_in_folders_alone_are_no_model(self):
+        self.hub.files = {"model_index.json": b"{}", "vae/model.safetensors": content(1, 5_000)}
+        self.assert_fails(self.pull(), "outside of folders", "vae/model.safetensors")
 
     def test_a_file_that_the_disk_has_no_room_for(self):
         huge = {"rfilename": "a.gguf", "lfs": {"sha256": "0" * 64, "size": 1 << 60}}

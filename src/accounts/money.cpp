@@ -87,4 +87,6 @@ std::string dollars(Money money) {
   return sign + decimal(rounded(size, kMicro), 6, 2);
 }
 
+double approximately(Money money) { return static_cast<double>(money.picos) / 1e12; }
+
 }  // namespace hob::accounts

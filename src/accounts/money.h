@@ -46,5 +46,7 @@ std::string exact_text(Money money);
 // With a dollar sign, for people: to the cent from one cent on, to a millionth of a dollar below.
 // "$0.66", "$0.000123", "under $0.000001".
 std::string dollars(Money money);
+// The nearest double, for a database column or a graph.
+double approximately(Money money);
 
 }  // namespace hob::accounts

@@ -32,7 +32,7 @@ Result<> list_aliases(Io& io, bool json) {
   for (const auto& [alias, model] : pairs.items())
     longest = std::max(longest, character_count(alias));
   for (const auto& [alias, model] : pairs.items())
-    io.print("{} : {}\n", padded(alias, longest), model.get_ref<const std::string&>());
+    io.show(fmt::format("{} : {}\n", padded(alias, longest), model.get_ref<const std::string&>()));
   return {};
 }
 

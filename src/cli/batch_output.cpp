@@ -15,7 +15,7 @@ Result<BatchOutput> BatchOutput::open(Io& io, const std::string& path) {
 
 Result<> BatchOutput::add(std::string_view text) {
   if (file_) return file_->append(std::as_bytes(std::span(text)));
-  if (text.empty() || io_->write(text)) return {};
+  if (text.empty() || io_->show(text)) return {};
   return fail(ErrorKind::kIo, "standard output: cannot write: {}",
               std::strerror(io_->write_errno));
 }

@@ -6,6 +6,7 @@
 #include "chat/model_store.h"
 #include "engine/sampler.h"
 #include "prompts/settings.h"
+#include "store/user_folder.h"
 
 namespace hob::cli {
 namespace {
@@ -147,7 +148,7 @@ Result<std::string> model_id(const std::string& name) {
 }
 
 Result<std::string> default_model() {
-  HOB_TRY(const auto saved, prompts::saved_default_model());
+  HOB_TRY(const auto saved, prompts::saved_default(store::default_model_file()));
   return saved.value_or(std::string(chat::kDefaultModel));
 }
 

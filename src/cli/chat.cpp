@@ -1,6 +1,7 @@
 // hob chat: a conversation in the terminal.
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <utility>
@@ -73,7 +74,7 @@ class ChatSession {
                                 flags_.engine.options()));
     HOB_TRY(options_, options_of(*model_));
     HOB_TRY_VOID(resolve_flags());
-    if (conversation_.has_begun() && !system_.empty() && model_->info().provider != "echo") {
+    if (conversation_.has_begun() && asks_system() && model_->info().provider != "echo") {
       return fail(ErrorKind::kInvalid,
                   "--system: the conversation has begun, and keeps the system prompt that it has");
     }
@@ -125,6 +126,13 @@ class ChatSession {
     HOB_TRY(fragments_, resolve(templates_.fragments));
     HOB_TRY(system_fragments_, resolve(templates_.system_fragments));
     return {};
+  }
+
+  // Whether a system prompt comes with -s, --sf or a template.
+  bool asks_system() const {
+    return !system_.empty() || !system_fragments_.empty() ||
+           std::any_of(templates_.templates.begin(), templates_.templates.end(),
+                       [](const auto& one) { return !one.system.value_or("").empty(); });
   }
 
   Result<> recorded() const {
@@ -252,13 +260,13 @@ class ChatSession {
 
   // A problem with one message (it does not fit, say) leaves the conversation as it was.
   Result<> say(const ChatTurn& turn) {
+    os::InterruptGuard::take();
     std::vector<prompts::Fragment> fragments;
     const auto texts = texts_of(turn, fragments);
     if (!texts) return complain(texts.error());
     ReplyPrinter printer(io_, {.stream = !flags_.no_stream,
                                .markdown = !flags_.plain,
                                .hide_reasoning = flags_.hide_reasoning});
-    os::InterruptGuard::take();
     const os::EchoGuard quiet(fileno(io_.in));
     const auto result = conversation_.ask(
         *model_, request_of(*texts, std::move(fragments)),

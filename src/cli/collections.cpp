@@ -35,10 +35,10 @@ Result<> list_collections(Io& io, const ListFlags& flags) {
     lines += fmt::format("{}: {}\n  {} embedding{}\n", l.name, l.model, l.items,
                          l.items == 1 ? "" : "s");
   }
-  io.write(flags.json ? rows.dump(4, ' ', /*ensure_ascii=*/true,
-                                  ordered_json::error_handler_t::replace) +
-                            '\n'
-                      : lines);
+  io.show(flags.json ? rows.dump(4, ' ', /*ensure_ascii=*/true,
+                                 ordered_json::error_handler_t::replace) +
+                           '\n'
+                     : lines);
   return {};
 }
 
@@ -48,15 +48,17 @@ struct DeleteFlags {
 };
 
 Result<> delete_collection(const DeleteFlags& flags) {
-  auto db = flags.database.open(store::Access::kWrite);
-  if (!db && db.error().kind != ErrorKind::kNotFound) return tl::unexpected<Error>(db.error());
-  if (!db) return fail(ErrorKind::kNotFound, "Collection does not exist");
-  embed::Collections collections(*db);
-  HOB_TRY(const auto collection, collections.find(flags.collection));
+  // Another program's file stays as it is unless it has the collection.
+  auto reader = flags.database.open(store::Access::kRead);
+  if (!reader && reader.error().kind != ErrorKind::kNotFound)
+    return tl::unexpected<Error>(reader.error());
+  if (!reader) return fail(ErrorKind::kNotFound, "Collection does not exist");
+  HOB_TRY(const auto collection, embed::Collections(*reader).find(flags.collection));
   if (!collection) return fail(ErrorKind::kNotFound, "Collection does not exist");
-  HOB_TRY_VOID(collections.remove(*collection));
+  HOB_TRY(auto db, flags.database.open(store::Access::kWrite));
+  HOB_TRY_VOID(embed::Collections(db).remove(*collection));
   std::error_code ignored;  // without its collection nobody trusts it anyway
-  std::filesystem::remove(embed::Search::index_path(db->path(), collection->id), ignored);
+  std::filesystem::remove(embed::Search::index_path(db.path(), collection->id), ignored);
   return {};
 }
 

@@ -9,32 +9,22 @@
 namespace hob::cli {
 namespace {
 
-// Which values a flag or a positional takes. `command` is empty for a rule of all commands; the
-// first rule that fits decides.
-struct Rule {
-  std::string_view command, word;
-  ValueKind kind;
-};
-constexpr Rule kRules[] = {
+constexpr ValueRule kRules[] = {
     {"cost estimate", "--model", ValueKind::kHostedModel},
     {"prices show", "MODEL", ValueKind::kHostedModel},
     {"embed", "--model", ValueKind::kEmbeddingModel},
     {"embed-multi", "--model", ValueKind::kEmbeddingModel},
-    {"similar", "--model", ValueKind::kEmbeddingModel},
     {"embed-models default", "MODEL", ValueKind::kEmbeddingModel},
-    {"embed", "COLLECTION", ValueKind::kCollection},
-    {"embed-multi", "COLLECTION", ValueKind::kCollection},
-    {"similar", "COLLECTION", ValueKind::kCollection},
-    {"collections delete", "COLLECTION", ValueKind::kCollection},
+    {"embed-multi", "INPUT_PATH", ValueKind::kFile},
     {"aliases remove", "ALIAS", ValueKind::kAlias},
     {"templates show", "NAME", ValueKind::kTemplate},
     {"templates edit", "NAME", ValueKind::kTemplate},
-    {"schemas show", "", ValueKind::kSchema},
-    {"fragments show", "", ValueKind::kFragment},
-    {"fragments remove", "", ValueKind::kFragment},
+    {"schemas show", "SCHEMA_ID", ValueKind::kSchema},
+    {"fragments set", "FRAGMENT", ValueKind::kFragment},
+    {"fragments show", "ALIAS_OR_HASH", ValueKind::kFragment},
+    {"fragments remove", "ALIAS", ValueKind::kFragment},
     {"completion", "SHELL", ValueKind::kShell},
-    {"embed", "--format", ValueKind::kNone},
-    {"embed-multi", "--format", ValueKind::kNone},
+    {"", "COLLECTION", ValueKind::kCollection},
     {"", "--by", ValueKind::kGrouping},
     {"", "--model", ValueKind::kModel},
     {"", "MODEL", ValueKind::kModel},
@@ -45,31 +35,9 @@ constexpr Rule kRules[] = {
     {"", "--option", ValueKind::kSamplerOption},
     {"", "--schema", ValueKind::kSchema},
     {"", "--schema-multi", ValueKind::kSchema},
-    {"", "--database", ValueKind::kFile},
-    {"", "--attachment", ValueKind::kFile},
-    {"", "--attachment-type", ValueKind::kFile},
-    {"", "--input", ValueKind::kFile},
-    {"", "--output", ValueKind::kFile},
     {"", "--grammar", ValueKind::kFile},
-    {"", "FILE", ValueKind::kFile},
-    {"", "FILES", ValueKind::kFile},
-    {"", "PATH", ValueKind::kFile},
-    {"", "PATHS", ValueKind::kFile},
     {"", "SOURCE", ValueKind::kFile},
-    {"", "INPUT", ValueKind::kFile},
-    {"", "TEXT-FILE", ValueKind::kFile},
 };
-
-// The value as a flag's help writes it: "FILE", "PATH".
-ValueKind kind_of(std::string_view command, std::string_view word, std::string_view written) {
-  for (const Rule& rule : kRules) {
-    if (!rule.command.empty() && rule.command != command) continue;
-    if (rule.word.empty() ? word.starts_with("-") : rule.word != word) continue;
-    return rule.kind;
-  }
-  const bool file = written.starts_with("FILE") || written.starts_with("PATH");
-  return file ? ValueKind::kFile : ValueKind::kNone;
-}
 
 bool is_positional(const CLI::Option& option) {
   return option.get_lnames().empty() && option.get_snames().empty();
@@ -80,9 +48,16 @@ int words_taken(const CLI::Option& option) {
   return option.get_items_expected_max() == 0 ? 0 : option.get_type_size_max();
 }
 
-std::string long_name(const CLI::Option& option) {
-  return option.get_lnames().empty() ? "-" + option.get_snames().front()
-                                     : "--" + option.get_lnames().front();
+// By the rules, else files where the help writes the value so: "FILE", "PATH".
+ValueKind kind_of(std::string_view command, const CLI::Option& option) {
+  for (const ValueRule& rule : kRules) {
+    const bool there = rule.command.empty() || rule.command == command;
+    if (there && option.check_name(std::string(rule.word))) return rule.kind;
+  }
+  const std::string written =
+      is_positional(option) ? option.get_name(true) : option.get_option_text();
+  const bool file = written.starts_with("FILE") || written.starts_with("PATH");
+  return file ? ValueKind::kFile : ValueKind::kNone;
 }
 
 const CLI::Option* find_flag(const CLI::App& app, std::string_view name) {
@@ -219,13 +194,14 @@ void add_positional(const Command& command, const CLI::App& app, int index, std:
     if (!is_positional(*option)) continue;
     const bool takes_all = option->get_items_expected_max() > 1;
     if (index-- > 0 && !takes_all) continue;
-    const std::string name = option->get_name(true);
-    add_values(kind_of(command.name, name, name), prefix, "", completion);
+    add_values(kind_of(command.name, *option), prefix, "", completion);
     return;
   }
 }
 
 }  // namespace
+
+std::span<const ValueRule> value_rules() { return kRules; }
 
 Completion complete(const std::vector<std::string>& words) {
   Completion completion;
@@ -253,19 +229,15 @@ Completion complete(const std::vector<std::string>& words) {
   const std::string_view name = named.command->name;
   if (parsed.waiting) {
     // Of -o KEY VALUE and its like only the first can be known.
-    if (parsed.taken == 0) {
-      const std::string flag = long_name(*parsed.waiting);
-      add_values(kind_of(name, flag, parsed.waiting->get_option_text()), current, "", completion);
-    }
+    if (parsed.taken == 0) add_values(kind_of(name, *parsed.waiting), current, "", completion);
     return completion;
   }
   const size_t equals = current.find('=');
   if (is_flag && !parsed.only_positionals && current.starts_with("--") && equals != current.npos) {
     const CLI::Option* option = find_flag(app, current.substr(0, equals));
     if (option && words_taken(*option) > 0)
-      add_values(kind_of(name, long_name(*option), option->get_option_text()),
-                 std::string_view(current).substr(equals + 1), current.substr(0, equals + 1),
-                 completion);
+      add_values(kind_of(name, *option), std::string_view(current).substr(equals + 1),
+                 current.substr(0, equals + 1), completion);
     return completion;
   }
   if (is_flag && !parsed.only_positionals) {

@@ -5,6 +5,7 @@
 // waits: a source that cannot be read offers nothing.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,9 +39,17 @@ enum class ValueKind {
   kSchema,
   kSamplerOption,
   kShell,
-  kCommand,
   kGrouping,
 };
+
+// Which values a flag or a positional takes, by any of its names. `command` is empty for a rule of
+// all commands; the first that fits decides.
+struct ValueRule {
+  std::string_view command, word;
+  ValueKind kind;
+};
+std::span<const ValueRule> value_rules();
+
 // At most some hundred, those that begin with `prefix`. Newest first where there is a time.
 std::vector<Candidate> live_values(ValueKind kind, std::string_view prefix);
 

@@ -95,8 +95,27 @@ TEST_F(CompleteTest, ValuesOfFlags) {
   EXPECT_THAT(offered({"-o", "temperature", "0"}), IsEmpty()) << "a value nobody knows";
   EXPECT_THAT(offered({"-o", "temperature", "0", "--sys"}), Contains("--system"));
   EXPECT_THAT(offered({"cost", "--by", ""}), ElementsAre("model", "day", "thread", "tag"));
+  for (const char* name : {"--cid", "--conversation"})
+    EXPECT_THAT(offered({name, ""}), ElementsAre("01bbb", "01aaa"));
+  EXPECT_THAT(offered({"embed", "-m", "all-MiniLM-L6"}), Contains("all-MiniLM-L6-v2"));
+  EXPECT_THAT(offered({"embed", "-m", "toy"}), IsEmpty()) << "it is there for tests";
   EXPECT_THAT(offered({"cost", "estimate", "-m", "gemini-1.5-flash-8"}),
               ElementsAre("gemini-1.5-flash-8b"));
+}
+
+TEST_F(CompleteTest, EachRuleIsOfAFlagOrPositionalThatThereIs) {
+  for (const ValueRule& rule : value_rules()) {
+    bool there = false;
+    for (const Command& command : commands()) {
+      if (!rule.command.empty() && rule.command != command.name) continue;
+      CLI::App app;
+      Io none;
+      command.define(app, none);
+      for (const CLI::Option* option : app.get_options())
+        there |= option->check_name(std::string(rule.word));
+    }
+    EXPECT_TRUE(there) << rule.command << " " << rule.word;
+  }
 }
 
 TEST_F(CompleteTest, Positionals) {

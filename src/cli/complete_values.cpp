@@ -5,8 +5,8 @@
 
 #include "accounts/price_table.h"
 #include "chat/model_store.h"
-#include "cli/command.h"
 #include "cli/complete.h"
+#include "embed/model.h"
 #include "engine/sampler.h"
 #include "os/file.h"
 #include "store/database.h"
@@ -83,6 +83,15 @@ void add_hosted_models(Values& values) {
   for (const auto& row : table->rows()) values.add(row.id, row.vendor);
 }
 
+void add_embedding_models(Values& values) {
+  for (const embed::KnownModel& model : embed::known_models()) {
+    if (model.hidden) continue;
+    values.add(std::string(model.id), std::string(model.kind));
+    for (const auto alias : model.aliases)
+      values.add(std::string(alias), "alias of " + std::string(model.id));
+  }
+}
+
 void add_templates(Values& values) {
   for (const std::string& folder :
        {store::templates_folder(), store::llm_folder() + "/templates"}) {
@@ -119,6 +128,7 @@ std::vector<Candidate> live_values(ValueKind kind, std::string_view prefix) {
       add_hosted_models(values);
       break;
     case ValueKind::kEmbeddingModel:
+      add_embedding_models(values);
       add_rows(values, store::embeddings_database(),
                "select distinct model, 'used by a collection' from collections order by model");
       break;
@@ -150,10 +160,6 @@ std::vector<Candidate> live_values(ValueKind kind, std::string_view prefix) {
       break;
     case ValueKind::kShell:
       for (const char* shell : {"bash", "zsh", "fish"}) values.add(shell);
-      break;
-    case ValueKind::kCommand:
-      for (const Command& command : commands())
-        values.add(std::string(command.name), std::string(command.summary));
       break;
     case ValueKind::kGrouping:
       for (const char* by : {"model", "day", "thread", "tag"}) values.add(by);

@@ -11,14 +11,25 @@ namespace {
 constexpr const char* kBash = R"sh(# hob completion bash: put this into ~/.bashrc
 #   eval "$(hob completion bash)"
 _hob() {
-  local line
+  local line files= word=${COMP_WORDS[COMP_CWORD]}
   COMPREPLY=()
   while IFS= read -r line; do
     case $line in
-      :files) compopt -o default 2>/dev/null ;;
+      :files) files=1 ;;
       *) COMPREPLY+=("$line") ;;
     esac
   done < <("${COMP_WORDS[0]}" __complete line "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
+  [[ $files ]] || return 0
+  # Readline's own file names come only where there is nothing else.
+  if (( ! ${#COMPREPLY[@]} )); then
+    compopt -o default 2>/dev/null
+    return
+  fi
+  [[ $word == [=:] ]] && word=
+  while IFS= read -r line; do
+    [[ -d $line ]] && line+=/
+    COMPREPLY+=("$(printf %q "$line")")
+  done < <(compgen -f -- "$word")
 }
 complete -o nosort -F _hob hob 2>/dev/null || complete -F _hob hob
 )sh";

@@ -54,26 +54,21 @@ std::string check_metadata(const std::string& given) {
   return value.is_object() ? "" : "metadata must be a JSON object";
 }
 
-// The collection to keep it in, if one is named; it may have to be made.
-struct Place {
-  std::optional<store::Database> database;
-  std::optional<embed::Collection> collection;
-};
-
 Result<> embed_content(Io& io, const EmbedFlags& flags) {
   const bool keeps = !flags.collection.empty();
   if (keeps && flags.id.empty())
     return fail(ErrorKind::kInvalid, "Must provide both collection and id");
   if (flags.store && !keeps)
     return fail(ErrorKind::kInvalid, "Must provide collection when using --store");
-  Place place;
+  std::optional<store::Database> database;  // to keep it in
+  std::optional<embed::Collection> found;
   const embed::KnownModel* known = nullptr;
   if (keeps) {
-    HOB_TRY(place.database, flags.database.open(store::Access::kCreate));
-    HOB_TRY(place.collection, embed::Collections(*place.database).find(flags.collection));
+    HOB_TRY(database, flags.database.open(store::Access::kCreate));
+    HOB_TRY(found, embed::Collections(*database).find(flags.collection));
   }
-  if (place.collection) {
-    HOB_TRY(known, model_of(*place.collection));
+  if (found) {
+    HOB_TRY(known, model_of(*found));
   } else {
     HOB_TRY(known, choose_model(flags.model));
   }
@@ -85,13 +80,12 @@ Result<> embed_content(Io& io, const EmbedFlags& flags) {
 
   embed::Vector vector;
   if (keeps) {
-    embed::Collections collections(*place.database);
-    if (!place.collection) {
-      HOB_TRY(place.collection, collections.create(flags.collection, std::string(known->id)));
-    }
+    embed::Collections collections(*database);
+    embed::Collection collection =
+        found.value_or(embed::Collection{0, flags.collection, std::string(known->id)});
     const embed::Item item{flags.id, content, flags.content.binary, metadata};
-    HOB_TRY_VOID(collections.add(*place.collection, *model, {&item, 1}, flags.store));
-    HOB_TRY(const auto stored, collections.vector(*place.collection, flags.id));
+    HOB_TRY_VOID(collections.add(collection, *model, {&item, 1}, flags.store));
+    HOB_TRY(const auto stored, collections.vector(collection, flags.id));
     if (stored) vector = *stored;
   } else {
     HOB_TRY(auto vectors, model->embed({&content, 1}));

@@ -7,6 +7,7 @@
 #include "os/terminal.h"
 #include "prompts/settings.h"
 #include "store/user_folder.h"
+#include "text/python_text.h"
 #include "text/utf8.h"
 
 namespace hob::cli {
@@ -42,11 +43,9 @@ Result<const embed::KnownModel*> choose_model(const std::string& name) {
   if (!name.empty()) return known(name);
   const std::string chosen = os::environment("HOB_EMBEDDING_MODEL");
   if (!chosen.empty()) return known(chosen);
-  const std::string file = store::default_embedding_model_file();
-  if (!os::file_exists(file)) return &embed::known_models().front();
-  HOB_TRY(std::string saved, os::read_file(file));
-  while (!saved.empty() && (saved.back() == '\n' || saved.back() == ' ')) saved.pop_back();
-  return known(saved);
+  HOB_TRY(const auto saved, prompts::saved_default(store::default_embedding_model_file()));
+  if (saved) return known(*saved);
+  return &embed::known_models().front();
 }
 
 Result<const embed::KnownModel*> model_of(const embed::Collection& collection) {
@@ -71,7 +70,7 @@ Result<std::string> ContentFlags::read(Io& io) const {
     const std::string name = standard ? "standard input" : input;
     if (!binary && !text::is_utf8(read))
       return fail(ErrorKind::kInvalid, "{}: not UTF-8 text (--binary takes any bytes)", name);
-    if (!binary) read = embed::with_plain_newlines(read);
+    if (!binary) read = text::with_plain_newlines(read);
   }
   if (read.empty()) return fail(ErrorKind::kInvalid, "No content provided");
   return read;

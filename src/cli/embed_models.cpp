@@ -10,7 +10,6 @@
 #include "cli/command.h"
 #include "cli/embed_flags.h"
 #include "cli/repeatable.h"
-#include "os/file.h"
 #include "prompts/settings.h"
 #include "store/user_folder.h"
 
@@ -51,7 +50,7 @@ Result<> list_models(Io& io, const QueryFlag& flags) {
     if (!names.empty()) lines += fmt::format(" (aliases: {})", fmt::join(names, ", "));
     lines += '\n';
   }
-  io.write(lines.empty() ? "\n" : lines);
+  io.show(lines.empty() ? "\n" : lines);
   return {};
 }
 
@@ -74,9 +73,7 @@ Result<> default_model(Io& io, const DefaultFlags& flags) {
     return {};
   }
   HOB_TRY(const embed::KnownModel* model, choose_model(flags.model));
-  std::error_code ignored;  // the write that follows says what is wrong
-  std::filesystem::create_directories(std::filesystem::path(file).parent_path(), ignored);
-  return os::write_file_atomically(file, model->id);
+  return prompts::save_default(file, std::string(model->id));
 }
 
 }  // namespace

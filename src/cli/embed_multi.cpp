@@ -12,6 +12,7 @@
 #include "cli/embed_flags.h"
 #include "cli/path_argument.h"
 #include "cli/repeatable.h"
+#include "cli/safe_text.h"
 #include "embed/rows.h"
 #include "os/file.h"
 #include "os/terminal.h"
@@ -52,11 +53,11 @@ std::string mismatch(const MultiFlags& flags) {
 // Gathers items into batches and stores each as soon as it is full.
 class Batches {
  public:
-  Batches(Io& io, const MultiFlags& flags, store::Database& db, const embed::Collection& collection,
+  Batches(Io& io, const MultiFlags& flags, store::Database& db, embed::Collection collection,
           embed::Model& model, uint64_t total)
       : flags_(flags),
         collections_(db),
-        collection_(collection),
+        collection_(std::move(collection)),
         model_(model),
         size_(std::min(flags.batch_size > 0 ? flags.batch_size : kBatch, model.batch_size())),
         progress_(io, "Embedding", total) {}
@@ -80,7 +81,7 @@ class Batches {
  private:
   const MultiFlags& flags_;
   embed::Collections collections_;
-  const embed::Collection& collection_;
+  embed::Collection collection_;
   embed::Model& model_;
   size_t size_;
   ItemProgress progress_;
@@ -113,7 +114,7 @@ Result<Source> file_source(Io& io, const MultiFlags& flags) {
       if (!flags.binary) {
         HOB_TRY(auto text, embed::decoded(bytes, encodings));
         if (!text) {
-          io.note(fmt::format("Could not decode text in file {}\n", whole));
+          io.note(fmt::format("Could not decode text in file {}\n", safe_line(whole)));
           continue;
         }
         bytes = *std::move(text);
@@ -174,9 +175,7 @@ Result<> embed_many(Io& io, const MultiFlags& flags) {
                                : !flags.sql.empty() ? query_source(flags)
                                                     : text_source(io, flags));
   HOB_TRY(const auto model, known->open({}));
-  if (!collection) {
-    HOB_TRY(collection, collections.create(flags.collection, std::string(known->id)));
-  }
+  if (!collection) collection = embed::Collection{0, flags.collection, std::string(known->id)};
   HOB_TRY(const uint64_t total, source.count());
   if (!io.out_terminal) io.write("Embedding\n");  // as llm does; on a terminal there is progress
   const os::InterruptGuard guard;

@@ -1,12 +1,10 @@
 // hob files: files and folders as one text for a prompt. Flags, output and rules are those of
 // simonw's files-to-prompt 0.6, byte for byte, whose ignore rules are simpler than git's: a pattern
 // is held against names, not paths, and counts for all that comes after it. (Fragments of dir: have
-// git's own rules.) --budget and --sort are hob's.
+// git's own rules.) --budget and --sort are hob's; the file that -o names comes into being at the end
+// and is none of those below a folder.
 #include <algorithm>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
-#include <fstream>
 #include <functional>
 #include <memory>
 
@@ -14,11 +12,13 @@
 #include "cli/model_flags.h"
 #include "cli/path_argument.h"
 #include "cli/repeatable.h"
+#include "cli/safe_text.h"
 #include "cli/tokenizer_of.h"
 #include "os/file.h"
 #include "prompts/fragment.h"
-#include "prompts/glob.h"
 #include "text/fenced_code.h"
+#include "text/glob.h"
+#include "text/python_text.h"
 #include "text/utf8.h"
 
 namespace hob::cli {
@@ -45,29 +45,13 @@ std::string_view last_part(std::string_view path, char separator) {
   return path.substr(path.rfind(separator) == path.npos ? 0 : path.rfind(separator) + 1);
 }
 
-// What Python's str.splitlines takes as the end of a line; how many bytes it is.
-size_t line_end(std::string_view rest) {
-  const auto c = static_cast<unsigned char>(rest[0]);
-  if (c == '\r' && rest.size() > 1 && rest[1] == '\n') return 2;
-  if ((c >= '\n' && c <= '\r') || (c >= 0x1c && c <= 0x1e)) return 1;
-  if (rest.starts_with("\xC2\x85")) return 2;
-  if (rest.starts_with("\xE2\x80\xA8") || rest.starts_with("\xE2\x80\xA9")) return 3;
-  return 0;
-}
-
-std::string numbered(std::string_view text) {
-  std::vector<std::string_view> lines;
-  size_t begin = 0;
-  for (size_t i = 0; i < text.size();) {
-    const size_t end = line_end(text.substr(i));
-    if (end > 0) lines.push_back(text.substr(begin, i - begin)), begin = i + end;
-    i += std::max<size_t>(end, 1);
-  }
-  if (begin < text.size()) lines.push_back(text.substr(begin));
+std::string numbered(std::string_view content) {
+  const auto lines = text::unicode_lines(content);
   const size_t width = fmt::format("{}", lines.size()).size();
   std::string out;
   for (size_t i = 0; i < lines.size(); ++i) {
-    out += fmt::format("{}{:>{}}  {}", i > 0 ? "\n" : "", i + 1, width, lines[i]);
+    out += fmt::format("{}{:>{}}  {}", i > 0 ? "\n" : "", i + 1, width,
+                       text::without_line_end(lines[i]));
   }
   return out;
 }
@@ -111,7 +95,7 @@ class Collector {
     if (!fs::is_regular_file(path, ignored)) return;
     const auto bytes = os::read_file(path);
     if (!bytes) return;
-    const std::string text = prompts::with_plain_newlines(*bytes);
+    const std::string text = text::with_plain_newlines(*bytes);
     for (std::string_view rest = text; !rest.empty();) {
       const size_t end = std::min(rest.find('\n'), rest.size());
       const std::string_view line = rest.substr(0, end);
@@ -125,8 +109,8 @@ class Collector {
 
   bool git_ignores(const std::string& name, bool is_folder) const {
     return std::any_of(rules_.begin(), rules_.end(), [&](const std::string& rule) {
-      return prompts::name_matches(name, rule) ||
-             (is_folder && prompts::name_matches(name + '/', rule));
+      return text::name_matches(name, rule) ||
+             (is_folder && text::name_matches(name + '/', rule));
     });
   }
 
@@ -135,7 +119,7 @@ class Collector {
     if (!flags_.ignore_gitignore && git_ignores(name, is_folder)) return true;
     if (is_folder && flags_.ignore_files_only) return false;
     return std::any_of(flags_.ignore.begin(), flags_.ignore.end(), [&](const std::string& pattern) {
-      return prompts::name_matches(name, pattern);
+      return text::name_matches(name, pattern);
     });
   }
 
@@ -162,7 +146,10 @@ class Collector {
                   [&](const auto& one) { return one.second || leaves_out(one.first, true); });
     for (const std::string& name : files) {
       if (leaves_out(name, false) || !has_extension(name)) continue;
-      HOB_TRY_VOID(show(joined(folder, name)));
+      const std::string path = joined(folder, name);
+      std::error_code ignored;
+      if (!flags_.output.empty() && fs::equivalent(path, flags_.output, ignored)) continue;
+      HOB_TRY_VOID(show(path));
     }
     for (const auto& [name, is_link] : inner) {
       HOB_TRY_VOID(walk(joined(folder, name)));
@@ -181,10 +168,10 @@ class Collector {
     if (!text::is_utf8(bytes)) {
       const Style style = Style::when(io_.err_colour);
       io_.note(fmt::format("{}Warning: Skipping file {} due to UnicodeDecodeError{}\n", style.red,
-                           path, style.reset));
+                           safe_line(path), style.reset));
       return {};
     }
-    const std::string text = prompts::with_plain_newlines(bytes);
+    const std::string text = text::with_plain_newlines(bytes);
     const std::string body = flags_.line_numbers ? numbered(text) : text;
     if (flags_.cxml) {
       return sink_(fmt::format(
@@ -227,14 +214,15 @@ Result<Strings> all_paths(Io& io, const FilesFlags& flags) {
   return paths;
 }
 
-// Everything first, then the count: over the budget nothing is written.
-Result<std::string> within_budget(Io& io, const FilesFlags& flags, const Strings& paths) {
+// Everything, within the budget where there is one.
+Result<std::string> gathered(Io& io, const FilesFlags& flags, const Strings& paths) {
   std::string whole;
   Collector collector(flags, io, [&](std::string_view text) -> Result<> {
     whole += text;
     return {};
   });
   HOB_TRY_VOID(collector.run(paths));
+  if (!flags.budget) return whole;
   HOB_TRY(const auto tokenizer, tokenizer_of(flags.model));
   const size_t tokens = tokenizer.encode(whole).size();
   if (tokens > *flags.budget) {
@@ -246,33 +234,14 @@ Result<std::string> within_budget(Io& io, const FilesFlags& flags, const Strings
 
 Result<> print_files(Io& io, const FilesFlags& flags) {
   HOB_TRY(const Strings paths, all_paths(io, flags));
-  std::ofstream file;
-  if (!flags.output.empty()) {
-    file.open(flags.output, std::ios::binary | std::ios::trunc);
-    if (!file) {
-      return fail(ErrorKind::kIo, "{}: cannot write: {}", flags.output, std::strerror(errno));
-    }
-  }
   const auto write = [&](std::string_view text) -> Result<> {
-    if (flags.output.empty()) {
-      // Where nobody reads on, run() says why.
-      return io.write(text) ? Result<>() : fail(ErrorKind::kIo, "cannot write");
-    }
-    file << text;
-    return {};
+    // Where nobody reads on, run() says why.
+    return io.show(text) ? Result<>() : fail(ErrorKind::kIo, "cannot write");
   };
-  if (flags.budget) {
-    HOB_TRY(const std::string whole, within_budget(io, flags, paths));
-    HOB_TRY_VOID(write(whole));
-  } else {
-    HOB_TRY_VOID(Collector(flags, io, write).run(paths));
-  }
-  if (flags.output.empty()) return {};
-  file.close();
-  if (!file) {
-    return fail(ErrorKind::kIo, "{}: cannot write: {}", flags.output, std::strerror(errno));
-  }
-  return {};
+  // What is refused writes nothing.
+  if (!flags.budget && flags.output.empty()) return Collector(flags, io, write).run(paths);
+  HOB_TRY(const std::string whole, gathered(io, flags, paths));
+  return flags.output.empty() ? write(whole) : os::write_file_atomically(flags.output, whole);
 }
 
 }  // namespace

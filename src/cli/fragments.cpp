@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "cli/listing.h"
 #include "cli/repeatable.h"
+#include "cli/safe_text.h"
 #include "prompts/fragment.h"
 #include "prompts/loaders.h"
 #include "store/log_schema.h"
@@ -53,7 +54,7 @@ Result<> list_all(Io& io, const ListFlags& flags) {
     one["content"] = cut_to(one["content"].get_ref<const std::string&>(), kShownCharacters);
     HOB_TRY(std::string yaml, text::to_yaml(ordered_json::array({one}),
                                             {.width = 0, .literal_lines = true}));
-    io.write(stripped(std::move(yaml)) + "\n");
+    io.show(stripped(std::move(yaml)) + "\n");
   }
   return {};
 }
@@ -63,7 +64,7 @@ Result<prompts::Fragment> resolve(Io& io, store::Database& database, const std::
   const prompts::FragmentContext context = {
       .database = &database,
       .standard_input = [&io] { return read_input(io); },
-      .note = [&io](std::string_view text) { io.note(text); },
+      .note = [&io](std::string_view text) { io.note(safe_text(text)); },
   };
   HOB_TRY(auto found, prompts::resolve_fragments({name}, context));
   if (found.empty()) return fail(ErrorKind::kNotFound, "Fragment '{}' is empty", name);
@@ -85,7 +86,7 @@ Result<> set_alias(Io& io, const std::string& alias, const std::string& name) {
 Result<> show_one(Io& io, const std::string& name) {
   HOB_TRY(auto database, open_logs());
   HOB_TRY(const auto fragment, resolve(io, database, name));
-  io.write(fragment.content + "\n");
+  io.show(fragment.content + "\n");
   return {};
 }
 

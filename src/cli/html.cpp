@@ -19,7 +19,7 @@ Result<> print_text(Io& io, const HtmlFlags& flags) {
   const bool from_stream = flags.input.empty() || flags.input == "-";
   HOB_TRY(const std::string page, from_stream ? read_input(io) : os::read_file(flags.input));
   HOB_TRY(const std::string text, text::strip_tags(page, flags.options));
-  io.write(text + "\n");
+  io.show(text + "\n");
   return {};
 }
 

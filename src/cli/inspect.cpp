@@ -221,7 +221,7 @@ Result<> inspect(Io& io, const InspectFlags& flags) {
   HOB_TRY(const std::string source, file.text_or("tokenizer.chat_template", ""));
   if (flags.chat_template) {
     if (source.empty()) return fail(ErrorKind::kNotFound, "{}: has no chat template", path);
-    io.write(io.out_terminal ? safe_text(source) : source);
+    io.show(source);
     if (!source.ends_with('\n')) io.write("\n");
     return {};
   }

@@ -33,6 +33,8 @@ bool Io::write(std::string_view text) {
   return write_errno == 0;
 }
 
+bool Io::show(std::string_view text) { return out_terminal ? write(safe_text(text)) : write(text); }
+
 void Io::note(std::string_view text) {
   std::fwrite(text.data(), 1, text.size(), err);
   std::fflush(err);

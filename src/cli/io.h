@@ -28,6 +28,9 @@ struct Io {
   // Writes and flushes. False when the reader is gone or the disk is full: the caller stops then;
   // run() reports.
   bool write(std::string_view text);
+  // Text that is not hob's own, of a model, a file, a server: as it is for programs, harmless for a
+  // terminal.
+  bool show(std::string_view text);
   template <class... Args>
   bool print(fmt::format_string<Args...> format, Args&&... args) {
     return write(fmt::format(format, std::forward<Args>(args)...));

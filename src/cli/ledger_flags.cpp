@@ -6,7 +6,6 @@
 #include "accounts/day.h"
 #include "chat/model_store.h"
 #include "cli/path_argument.h"
-#include "cli/safe_text.h"
 #include "os/file.h"
 #include "prompts/settings.h"
 #include "store/log_reader.h"
@@ -137,10 +136,6 @@ Result<std::string> logged_model(const std::string& name) {
     if (known.alias == name) return std::string(known.name);
   }
   return name;
-}
-
-bool write_logged(Io& io, std::string_view text) {
-  return io.out_terminal ? io.write(safe_text(text)) : io.write(text);
 }
 
 Result<> confirm(Io& io, std::string_view question) {

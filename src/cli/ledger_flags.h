@@ -1,4 +1,4 @@
-// Which ledger a command reads, and how what is in it gets to the terminal.
+// Which ledger a command reads, from when to when, and whether the person means it.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -38,8 +38,6 @@ Result<std::string> parse_day(std::string_view text, std::string_view flag);
 // The id that turns of this model have; a name that no model has is taken as it is.
 Result<std::string> logged_model(const std::string& name);
 
-// Logged text to standard output: as it is for programs, harmless for terminals.
-bool write_logged(Io& io, std::string_view text);
 // Asks on the terminal; kCancelled when the answer is no, or when there is nobody to ask.
 Result<> confirm(Io& io, std::string_view question);
 

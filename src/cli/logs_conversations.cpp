@@ -48,7 +48,7 @@ Result<> list_conversations(Io& io, const ConversationsFlags& flags) {
     rows.push_back({one.id, logs::minute_of(one.last_utc), std::to_string(one.turns),
                     one.model.value_or(""), one.name.value_or("")});
   }
-  write_logged(io, table_text({{"ID"}, {"LAST USED"}, {"TURNS", true}, {"MODEL"}, {"NAME"}}, rows));
+  io.show(table_text({{"ID"}, {"LAST USED"}, {"TURNS", true}, {"MODEL"}, {"NAME"}}, rows));
   return {};
 }
 

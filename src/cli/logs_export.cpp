@@ -48,7 +48,7 @@ Result<> export_conversation(Io& io, const ExportFlags& flags) {
   const std::string text =
       flags.html ? logs::html_page(transcript) : logs::markdown_text(transcript);
   if (!flags.output.empty()) return os::write_file_atomically(flags.output, text);
-  write_logged(io, text);
+  io.show(text);
   return {};
 }
 

@@ -127,7 +127,7 @@ Result<> print_entries(Io& io, const std::vector<store::LoggedTurn>& turns, cons
     } else {
       entry = markdown.entry(turn);
     }
-    if (!write_logged(io, entry)) break;
+    if (!io.show(entry)) break;
   }
   return {};
 }
@@ -140,7 +140,7 @@ Result<> list_logs(Io& io, const ListFlags& flags) {
   // Chronologically, except what a search found, whose best comes first.
   if (flags.query.empty() && !flags.data) std::reverse(turns.begin(), turns.end());
   if (flags.wants_data()) {
-    write_logged(io, logs::data_lines(turns, {.array = flags.data_array,
+    io.show(logs::data_lines(turns, {.array = flags.data_array,
                                               .key = flags.data_key,
                                               .ids = flags.data_ids}));
     return {};
@@ -150,7 +150,7 @@ Result<> list_logs(Io& io, const ListFlags& flags) {
     return {};
   }
   if (const auto text = only_text(turns, flags)) {
-    write_logged(io, *text + "\n");
+    io.show(*text + "\n");
     return {};
   }
   return print_entries(io, turns, flags, filter.conversation.has_value());

@@ -105,15 +105,15 @@ Result<> print_text(Io& io, const ModelsFlags& flags, const std::vector<CatalogM
   std::set<std::string> explained;  // kinds whose options have been described above
   for (const CatalogModel& model : models) {
     const bool helps = flags.options && explained.insert(model.kind).second;
-    io.write((flags.options ? options_text(model, listing_width(io), flags.async, helps)
-                            : plain_line(model, flags.async)) +
-             "\n");
+    io.show((flags.options ? options_text(model, listing_width(io), flags.async, helps)
+                           : plain_line(model, flags.async)) +
+            "\n");
   }
   const bool whole = flags.queries.empty() && flags.words.empty() && flags.models.empty() &&
                      !flags.options && !flags.schemas;
   if (!whole) return {};
   HOB_TRY(const std::string chosen, default_model());
-  io.print("Default: {}\n", chosen);
+  io.show(fmt::format("Default: {}\n", chosen));
   return {};
 }
 

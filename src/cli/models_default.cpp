@@ -4,6 +4,7 @@
 #include "cli/catalog.h"
 #include "cli/command.h"
 #include "prompts/settings.h"
+#include "store/user_folder.h"
 
 namespace hob::cli {
 namespace {
@@ -15,7 +16,7 @@ Result<> show_or_set(Io& io, const std::string& model) {
     return {};
   }
   HOB_TRY(const std::string id, model_id(model));
-  return prompts::save_default_model(id);
+  return prompts::save_default(store::default_model_file(), id);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 // hob 'text': one prompt, one reply.
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
@@ -58,9 +59,16 @@ struct Assembled {
   std::optional<ordered_json> schema;  // that the constraint comes from, as it was asked for
 };
 
+// Whether standard input is one of the fragments.
+bool has_input(const std::vector<std::string>& fragments) {
+  return std::find(fragments.begin(), fragments.end(), "-") != fragments.end();
+}
+
 // Piped text, one space, the argument: as llm joins them. At a terminal with nothing else to send,
-// the text is typed.
-Result<std::string> whole_prompt(Io& io, const std::string& argument, bool something_else) {
+// the text is typed. `fragment`: standard input is one, and so no part of this.
+Result<std::string> whole_prompt(Io& io, const std::string& argument, bool something_else,
+                                 bool fragment) {
+  if (fragment) return argument;
   if (io.in_terminal) {
     if (!argument.empty() || something_else) return argument;
     return read_input(io);
@@ -121,13 +129,14 @@ Result<Assembled> assemble(Io& io, const PromptFlags& flags, TemplateParts& temp
   const bool something_else =
       !out.attachments.empty() || out.constraint.has_value() || !templates.fragments.empty();
   prompts::Texts texts{flags.text, flags.reply.system};
+  const bool fragment = has_input(templates.fragments) || has_input(templates.system_fragments);
   const bool first = templates.uses_input();
   if (first) {
-    HOB_TRY(texts.prompt, whole_prompt(io, texts.prompt, something_else));
+    HOB_TRY(texts.prompt, whole_prompt(io, texts.prompt, something_else, fragment));
   }
   HOB_TRY(texts, apply_templates(templates, std::move(texts)));
   if (!first) {
-    HOB_TRY(texts.prompt, whole_prompt(io, texts.prompt, something_else));
+    HOB_TRY(texts.prompt, whole_prompt(io, texts.prompt, something_else, fragment));
   }
   // A ledger that cannot be read is no reason not to answer, unless it is needed.
   std::optional<store::Database> database;
@@ -166,7 +175,9 @@ Result<> save_template(Io& io, const PromptFlags& flags) {
     HOB_TRY(saved.model, model_by_query(flags.queries));
   }
   HOB_TRY(saved.schema, flags.constraint.asked_schema(schemas_in(flags.ledger.gate.path())));
-  HOB_TRY(saved.prompt, whole_prompt(io, flags.text, true));
+  const auto& parts = flags.parts;
+  const bool fragment = has_input(parts.fragments) || has_input(parts.system_fragments);
+  HOB_TRY(saved.prompt, whole_prompt(io, flags.text, true, fragment));
   saved.params = flags.parts.params;
   saved.options = flags.reply.option_texts();
   saved.extract = flags.extract;

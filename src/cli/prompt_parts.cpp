@@ -6,7 +6,9 @@
 #include "chat/model.h"
 #include "cli/catalog.h"
 #include "cli/repeatable.h"
+#include "cli/safe_text.h"
 #include "os/file.h"
+#include "os/terminal.h"
 #include "prompts/templates.h"
 #include "store/log_schema.h"
 #include "text/python_text.h"
@@ -24,6 +26,12 @@ void append(std::vector<T>& to, const std::optional<std::vector<T>>& from) {
 
 Result<prompts::Template> load_one(const std::string& name) {
   HOB_TRY(auto out, prompts::TemplateStore::standard().load(name));
+  const auto local = out.from_file ? Strings() : out.local_names();
+  if (!local.empty()) {
+    return fail(ErrorKind::kInvalid,
+                "template {}: it is no file of yours and may name URLs alone, not {}", name,
+                fmt::join(local, ", "));
+  }
   const auto refused = out.refused();
   if (refused.empty()) return out;
   return fail(ErrorKind::kUnsupported, "template {}: its {} cannot be run: hob calls no tools yet",
@@ -142,7 +150,8 @@ Result<prompts::Texts> apply_templates(TemplateParts& parts, prompts::Texts text
 prompts::FragmentContext fragment_context(Io& io, store::Database* database) {
   return {.database = database,
           .standard_input = [&io] { return read_input(io); },
-          .note = [&io](std::string_view text) { io.note(text); }};
+          .note = [&io](std::string_view text) { io.note(safe_text(text)); },
+          .goes_on = [] { return !os::InterruptGuard::requested(); }};
 }
 
 Result<std::optional<store::Database>> fragment_database(const std::string& path) {

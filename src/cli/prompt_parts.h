@@ -49,7 +49,8 @@ Result<TemplateParts> load_templates(const PartsFlags& flags, const OptionPairs&
 // Applies them to the texts that the person gave.
 Result<prompts::Texts> apply_templates(TemplateParts& parts, prompts::Texts texts);
 
-// Aliases and hashes in the ledger's database, "-" from `io`; what loaders leave out is noted.
+// Aliases and hashes in the ledger's database, "-" from `io`; what loaders leave out is noted;
+// Ctrl-C under an InterruptGuard ends a fetch.
 prompts::FragmentContext fragment_context(Io& io, store::Database* database);
 
 // The ledger's database for aliases and hashes; nothing where there is none yet.

@@ -7,6 +7,7 @@
 #include "chat/model_store.h"
 #include "cli/command.h"
 #include "cli/model_flags.h"
+#include "cli/safe_text.h"
 #include "hub/caches.h"
 #include "hub/download.h"
 #include "os/file.h"
@@ -57,7 +58,7 @@ Result<> pull_files(Io& io, const PullFlags& flags) {
   std::erase_if(files, [&](const hub::RemoteFile& file) {
     const std::string copy = cached_copy(repository, file);
     if (copy.empty()) return false;
-    io.print("{} is here already: {}\n", file.path, copy);
+    io.show(fmt::format("{} is here already: {}\n", file.path, copy));
     return true;
   });
   if (files.empty()) return {};
@@ -77,9 +78,9 @@ Result<> pull_files(Io& io, const PullFlags& flags) {
     return tl::unexpected<Error>(pulled.error());
   }
   for (const std::string& path : pulled->paths) {
-    io.print("{}\n", path);
+    io.show(path + "\n");
     if (path.ends_with(".gguf"))
-      io.note(fmt::format("Use it with -m {}\n", model_name(options.folder, path)));
+      io.note(fmt::format("Use it with -m {}\n", safe_line(model_name(options.folder, path))));
   }
   return {};
 }

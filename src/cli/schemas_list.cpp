@@ -91,7 +91,7 @@ Result<> list_schemas(Io& io, const SchemasFlags& flags) {
                         : fmt::format("  summary: |\n    {}\n", summary(content));
     entry += fmt::format("  usage: |\n    {} time{}, most recently {}\n", schema.times_used,
                          schema.times_used == 1 ? "" : "s", schema.recently_used);
-    if (!write_logged(io, entry)) break;
+    if (!io.show(entry)) break;
   }
   return {};
 }

@@ -1,6 +1,4 @@
 // hob similar: the items of a collection nearest to a text or to one of them.
-#include <algorithm>
-#include <charconv>
 #include <memory>
 #include <nlohmann/json.hpp>
 
@@ -10,6 +8,7 @@
 #include "kernels/registry.h"
 #include "os/cpu.h"
 #include "store/json_text.h"
+#include "text/python_text.h"
 
 namespace hob::cli {
 namespace {
@@ -23,19 +22,6 @@ struct SimilarFlags {
   int number = 10;
   bool plain = false;
 };
-
-// Lines that are not blank, behind two blanks.
-std::string indented(std::string_view text) {
-  std::string out;
-  while (!text.empty()) {
-    const size_t end = std::min(text.find('\n'), text.size() - 1) + 1;
-    const std::string_view line = text.substr(0, end);
-    if (line.find_first_not_of(" \t\r\n\v\f") != line.npos) out += "  ";
-    out += line;
-    text.remove_prefix(end);
-  }
-  return out;
-}
 
 Result<std::string> hit_text(const embed::Hit& hit, bool plain) {
   ordered_json metadata;
@@ -51,8 +37,8 @@ Result<std::string> hit_text(const embed::Hit& hit, bool plain) {
     return store::json_text(line) + '\n';
   }
   std::string out = fmt::format("{} ({})\n\n", hit.id, store::json_text(hit.score));
-  if (hit.content && !hit.content->empty()) out += indented(*hit.content) + '\n';
-  if (!metadata.empty()) out += indented(store::json_text(metadata)) + '\n';
+  if (hit.content && !hit.content->empty()) out += text::indented(*hit.content, "  ") + '\n';
+  if (!metadata.empty()) out += text::indented(store::json_text(metadata), "  ") + '\n';
   return out + '\n';
 }
 
@@ -82,15 +68,17 @@ Result<embed::Query> read_query(Io& io, const SimilarFlags& flags, embed::Collec
 Result<> find_similar(Io& io, const SimilarFlags& flags) {
   if (flags.id.empty() && flags.content.content.empty() && flags.content.input.empty())
     return fail(ErrorKind::kInvalid, "Must provide content or an ID for the comparison");
-  auto db = flags.database.open(store::Access::kWrite);
-  if (!db && db.error().kind == ErrorKind::kIo) db = flags.database.open(store::Access::kRead);
-  if (!db && db.error().kind == ErrorKind::kNotFound)
-    return fail(ErrorKind::kNotFound, "No embeddings table found in database");
-  if (!db) return tl::unexpected<Error>(db.error());
+  // Another program's file stays as it is unless it has the collection.
+  auto db = flags.database.open(store::Access::kRead);
+  if (!db && db.error().kind != ErrorKind::kNotFound) return tl::unexpected<Error>(db.error());
+  HOB_TRY(const bool any, db ? db->has_table("embeddings") : Result<bool>(false));
+  if (!any) return fail(ErrorKind::kNotFound, "No embeddings table found in database");
   embed::Collections collections(*db);
   HOB_TRY(const auto collection, collections.find(flags.collection));
   if (!collection) return fail(ErrorKind::kNotFound, "Collection does not exist");
   HOB_TRY(const embed::Query query, read_query(io, flags, collections, *collection));
+  // An index may have to be written; without the right to, it goes without one.
+  if (auto writable = flags.database.open(store::Access::kWrite)) db = std::move(writable);
 
   HOB_TRY(const kernels::Table* const kernels, kernels::select());
   os::ThreadPool pool(os::usable_cores());
@@ -100,7 +88,7 @@ Result<> find_similar(Io& io, const SimilarFlags& flags) {
   HOB_TRY(const auto hits, search.nearest(*collection, query));
   for (const embed::Hit& hit : hits) {
     HOB_TRY(const std::string text, hit_text(hit, flags.plain));
-    if (!io.write(text)) break;
+    if (!io.show(text)) break;
   }
   return {};
 }

@@ -5,7 +5,6 @@
 #include "chat/local_model.h"
 #include "cli/command.h"
 #include "cli/model_flags.h"
-#include "cli/safe_text.h"
 #include "formats/gguf.h"
 #include "models/vocabulary.h"
 #include "os/file.h"
@@ -75,7 +74,7 @@ Result<> render(Io& io, const RenderFlags& flags) {
   HOB_TRY(const std::string rendered,
           chat_template.render(conversation.messages, conversation.options));
   const std::string text = text::without_guards(rendered);
-  io.write(io.out_terminal ? safe_text(text) : text);
+  io.show(text);
   return {};
 }
 

@@ -32,7 +32,7 @@ Result<> list_templates(Io& io) {
   for (const auto& one : templates) longest = std::max(longest, character_count(one.name));
   const auto width = static_cast<size_t>(listing_width(io));
   for (const auto& one : templates) {
-    io.write(cut_to(padded(one.name, longest) + " : " + one_line(one), width) + "\n");
+    io.show(cut_to(padded(one.name, longest) + " : " + one_line(one), width) + "\n");
   }
   return {};
 }

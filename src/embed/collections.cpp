@@ -157,6 +157,24 @@ Result<size_t> make_vectors(Model& model, std::span<const Item> items,
   return contents.size();
 }
 
+// Sees to it that the collection is there, and is the one that it was.
+Result<> claim(SQLite::Database& sql, Collection& collection) {
+  SQLite::Statement row(sql, "select id from collections where name = ? and model = ?");
+  row.bind(1, collection.name);
+  row.bind(2, collection.model);
+  const int64_t found = row.executeStep() ? row.getColumn(0).getInt64() : 0;
+  if (collection.id != 0 && collection.id != found)
+    return fail(ErrorKind::kNotFound, "collection '{}' was deleted meanwhile", collection.name);
+  collection.id = found;
+  if (found != 0) return {};
+  SQLite::Statement insert(sql, "insert into collections (name, model) values (?, ?)");
+  insert.bind(1, collection.name);
+  insert.bind(2, collection.model);
+  insert.exec();
+  collection.id = sql.getLastInsertRowid();
+  return {};
+}
+
 void write_item(SQLite::Statement& insert, const Collection& collection, const Item& item,
                 const Planned& planned, bool store) {
   insert.bind(1, collection.id);
@@ -208,21 +226,13 @@ void refresh_item(SQLite::Database& sql, const Collection& collection, const Ite
 std::span<const store::Migration> embeddings_migrations() { return kMigrations; }
 
 Result<std::optional<Collection>> Collections::find(const std::string& name) {
+  HOB_TRY(const bool any, db_.has_table("collections"));
+  if (!any) return std::optional<Collection>{};
   return db_.read([&](SQLite::Database& sql) -> Result<std::optional<Collection>> {
     SQLite::Statement row(sql, "select id, model from collections where name = ?");
     row.bind(1, name);
     if (!row.executeStep()) return std::optional<Collection>{};
     return Collection{row.getColumn(0).getInt64(), name, row.getColumn(1).getString()};
-  });
-}
-
-Result<Collection> Collections::create(const std::string& name, const std::string& model) {
-  return db_.write([&](SQLite::Database& sql) -> Result<Collection> {
-    SQLite::Statement row(sql, "insert into collections (name, model) values (?, ?)");
-    row.bind(1, name);
-    row.bind(2, model);
-    row.exec();
-    return Collection{sql.getLastInsertRowid(), name, model};
   });
 }
 
@@ -252,13 +262,15 @@ Result<> Collections::remove(const Collection& collection) {
   });
 }
 
-Result<Added> Collections::add(const Collection& collection, Model& model,
-                               std::span<const Item> items, bool store) {
+Result<Added> Collections::add(Collection& collection, Model& model, std::span<const Item> items,
+                               bool store) {
   HOB_TRY(auto planned, db_.read([&](SQLite::Database& sql) {
     return plan(sql, collection, items);
   }));
   HOB_TRY(const size_t embedded, make_vectors(model, items, planned));
-  return db_.write([&](SQLite::Database& sql) -> Result<Added> {
+  Collection claimed = collection;
+  HOB_TRY(const Added done, db_.write([&](SQLite::Database& sql) -> Result<Added> {
+    HOB_TRY_VOID(claim(sql, claimed));
     Added added{.embedded = embedded};
     SQLite::Statement insert(sql,
                              "insert or replace into embeddings (collection_id, id, embedding, "
@@ -266,15 +278,17 @@ Result<Added> Collections::add(const Collection& collection, Model& model,
                              "values (?, ?, ?, ?, ?, ?, ?, ?)");
     for (size_t i = 0; i < items.size(); ++i) {
       if (planned[i].unchanged) {
-        refresh_item(sql, collection, items[i], store);
+        refresh_item(sql, claimed, items[i], store);
         ++added.unchanged;
       } else {
-        write_item(insert, collection, items[i], planned[i], store);
+        write_item(insert, claimed, items[i], planned[i], store);
       }
     }
     added.copied = items.size() - added.unchanged - embedded;
     return added;
-  });
+  }));
+  collection = std::move(claimed);
+  return done;
 }
 
 Result<std::optional<Vector>> Collections::vector(const Collection& collection,

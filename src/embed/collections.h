@@ -21,7 +21,7 @@
 namespace hob::embed {
 
 struct Collection {
-  int64_t id = 0;
+  int64_t id = 0;  // 0: it comes into being with the first add()
   std::string name, model;
 };
 
@@ -50,15 +50,15 @@ class Collections {
  public:
   explicit Collections(store::Database& db) : db_(db) {}
 
+  // Nothing where the database has none of the name, or no table of them.
   Result<std::optional<Collection>> find(const std::string& name);
-  Result<Collection> create(const std::string& name, const std::string& model);
   Result<std::vector<Listing>> list();  // by name
   Result<> remove(const Collection& collection);
 
   // Embeds what is new and stores all in one transaction: after an interruption the batch is there
-  // whole or not at all. `store` keeps the content itself.
-  Result<Added> add(const Collection& collection, Model& model, std::span<const Item> items,
-                    bool store);
+  // whole or not at all, and so is a collection that it makes. `store` keeps the content itself.
+  // kNotFound where the collection was deleted meanwhile: SQLite may give its id to another one.
+  Result<Added> add(Collection& collection, Model& model, std::span<const Item> items, bool store);
 
   // The vector of an item; nothing where there is no such item.
   Result<std::optional<Vector>> vector(const Collection& collection, const std::string& id);

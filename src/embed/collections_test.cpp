@@ -27,9 +27,14 @@ class CollectionsTest : public test::FolderTest {
  protected:
   void SetUp() override {
     db = *store::Database::open(path("e.db"), store::Access::kCreate, embeddings_migrations());
-    collection = *collections().create("c", "toy");
+    collection = made("c");
   }
   Collections collections() { return Collections(*db); }
+  Collection made(const std::string& name) {
+    Collection fresh{.name = name, .model = "toy"};
+    EXPECT_TRUE(collections().add(fresh, model, {}, false));
+    return fresh;
+  }
   Added add(std::vector<Item> items, bool store = false) {
     const auto added = collections().add(collection, model, items, store);
     EXPECT_TRUE(added) << added.error().message;
@@ -39,6 +44,12 @@ class CollectionsTest : public test::FolderTest {
     return *db->read([&](SQLite::Database& sql) -> Result<std::string> {
       return sql.execAndGet(query).getString();
     });
+  }
+  void run(const std::string& text) {
+    EXPECT_TRUE(db->write([&](SQLite::Database& sql) -> Result<> {
+      sql.exec(text);
+      return {};
+    }));
   }
   std::optional<store::Database> db;
   Collection collection;
@@ -95,7 +106,7 @@ TEST_F(CollectionsTest, BinaryContentIsKeptAsBytes) {
 
 TEST_F(CollectionsTest, ListedAndRemoved) {
   add({{"1", "one", false, {}}});
-  const auto empty = *collections().create("a", "toy");
+  made("a");
   auto listings = *collections().list();
   ASSERT_EQ(listings.size(), 2u);
   EXPECT_EQ(listings[0].name + listings[1].name, "ac");
@@ -104,6 +115,36 @@ TEST_F(CollectionsTest, ListedAndRemoved) {
   EXPECT_FALSE(*collections().find("c"));
   EXPECT_TRUE(*collections().find("a"));
   EXPECT_EQ(one("select count(*) from embeddings"), "0");
+}
+
+TEST_F(CollectionsTest, WhatFailsMakesNoCollection) {
+  Collection fresh{.name = "fresh", .model = "toy"};
+  const Item item{"1", "one", false, {}};
+  run("create trigger no_items before insert on embeddings begin select raise(abort, 'no'); end");
+  EXPECT_FALSE(collections().add(fresh, model, {&item, 1}, false));
+  EXPECT_EQ(fresh.id, 0);
+  EXPECT_FALSE(*collections().find("fresh"));
+  run("drop trigger no_items");
+  EXPECT_TRUE(collections().add(fresh, model, {&item, 1}, false));
+  EXPECT_EQ((*collections().find("fresh"))->id, fresh.id);
+}
+
+// Its id is free when it is gone, and the next one has it.
+TEST_F(CollectionsTest, ADeletedCollectionsRowsGoToNoOther) {
+  ASSERT_TRUE(collections().remove(collection));
+  const Collection other = made("other");
+  ASSERT_EQ(other.id, collection.id);
+  const Item item{"1", "one", false, {}};
+  const auto added = collections().add(collection, model, {&item, 1}, false);
+  ASSERT_FALSE(added);
+  EXPECT_EQ(added.error().message, "collection 'c' was deleted meanwhile");
+  EXPECT_EQ(one("select count(*) from embeddings"), "0");
+}
+
+TEST_F(CollectionsTest, OthersMayMakeItFirst) {
+  Collection fresh{.name = "c", .model = "toy"};
+  ASSERT_TRUE(collections().add(fresh, model, {}, false));
+  EXPECT_EQ(fresh.id, collection.id);
 }
 
 TEST_F(CollectionsTest, MoreThanABatchAtOnce) {

@@ -7,6 +7,8 @@
 
 #include "base/ascii.h"
 #include "embed/rows.h"
+#include "text/glob.h"
+#include "text/python_text.h"
 #include "text/utf8.h"
 
 namespace hob::embed {
@@ -18,62 +20,6 @@ namespace fs = std::filesystem;
 constexpr std::pair<std::string_view, std::string_view> kSpellings[] = {
     {"latin-1", "ISO-8859-1"}, {"latin1", "ISO-8859-1"}, {"utf-8-sig", "UTF-8"},
     {"utf8", "UTF-8"},         {"ascii", "ASCII"},       {"mac_roman", "MACINTOSH"}};
-
-// Whether one character is in the set that begins at pattern[at] == '['; `at` moves behind it. A
-// '[' without its ']' stands for itself.
-bool in_set(char c, std::string_view pattern, size_t& at) {
-  size_t i = at + 1;
-  const bool negated = i < pattern.size() && pattern[i] == '!';
-  if (negated) ++i;
-  const size_t first = i;
-  bool found = false;
-  for (; i < pattern.size() && (pattern[i] != ']' || i == first); ++i) {
-    if (i + 2 < pattern.size() && pattern[i + 1] == '-' && pattern[i + 2] != ']') {
-      found = found || (pattern[i] <= c && c <= pattern[i + 2]);
-      i += 2;
-    } else {
-      found = found || pattern[i] == c;
-    }
-  }
-  if (i == pattern.size()) {
-    ++at;
-    return c == '[';
-  }
-  at = i + 1;
-  return found != negated;
-}
-
-// As fnmatch, of a whole name. A star is tried as short as can be and lengthened where that fails.
-bool name_matches(std::string_view name, std::string_view pattern) {
-  size_t n = 0, p = 0, star = pattern.npos, star_name = 0;
-  while (n < name.size()) {
-    size_t next = p;
-    bool matches = false;
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      star_name = n;
-      continue;
-    }
-    if (p < pattern.size()) {
-      if (pattern[p] == '[') {
-        matches = in_set(name[n], pattern, next);
-      } else {
-        matches = pattern[p] == '?' || pattern[p] == name[n];
-        next = p + 1;
-      }
-    }
-    if (matches) {
-      p = next;
-      ++n;
-    } else if (star != pattern.npos) {
-      p = star + 1;
-      n = ++star_name;
-    } else {
-      return false;
-    }
-  }
-  return pattern.find_first_not_of('*', p) == pattern.npos;
-}
 
 std::vector<std::string> parts_of(const std::string& pattern) {
   std::vector<std::string> parts;
@@ -113,7 +59,7 @@ void gather(const fs::path& base, const fs::path& folder, std::span<const std::s
   }
   for (const auto& entry : entries_of(folder)) {
     std::error_code error;
-    if (!name_matches(entry.path().filename().string(), parts[0])) continue;
+    if (!text::name_matches(entry.path().filename().string(), parts[0])) continue;
     if (!last && entry.is_directory(error)) {
       gather(base, entry.path(), parts.subspan(1), found);
     } else if (last && entry.is_regular_file(error)) {
@@ -176,22 +122,12 @@ Result<std::optional<std::string>> decoded(std::string_view bytes,
     if (name == "UTF-8" || name == "utf-8") {
       if (!text::is_utf8(bytes)) continue;
       if (encoding.ends_with("sig") && bytes.starts_with("\xef\xbb\xbf")) bytes.remove_prefix(3);
-      return std::optional(with_plain_newlines(bytes));
+      return std::optional(text::with_plain_newlines(bytes));
     }
     if (const auto text = converted(bytes, converter.handle))
-      return std::optional(with_plain_newlines(*text));
+      return std::optional(text::with_plain_newlines(*text));
   }
   return std::optional<std::string>{};
-}
-
-std::string with_plain_newlines(std::string_view text) {
-  std::string plain;
-  plain.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
-    plain += text[i] == '\r' ? '\n' : text[i];
-  }
-  return plain;
 }
 
 }  // namespace hob::embed

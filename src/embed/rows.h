@@ -1,7 +1,7 @@
 // Many items from one input: CSV, TSV, JSON and JSON lines; rows of a query; files of a folder.
 //
 // Of a row the first column is the id and the others, joined by spaces, the content. Each reader
-// hands items over one by one, so that no input but a JSON array need fit memory.
+// hands items over one by one; a text is in memory whole, and the rows of a JSON array are as well.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +50,5 @@ Result<std::vector<std::string>> matching_files(const FileRows& rows);
 // them; nothing where none fits. An encoding that the system does not know is an error.
 Result<std::optional<std::string>> decoded(std::string_view bytes,
                                            std::span<const std::string> encodings);
-// "\r\n" and "\r" become "\n".
-std::string with_plain_newlines(std::string_view text);
 
 }  // namespace hob::embed

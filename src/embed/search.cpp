@@ -225,6 +225,7 @@ Result<std::vector<Hit>> Search::nearest(const Collection& collection, const Que
       const Opened opened = extend ? open_index(sql, path, collection, length) : Opened{};
       const auto last = index_record(sql, collection.id);
       const bool older = opened.index && !opened.current && last && covers(sql, collection, *last);
+      facts_.extended_index = older;
       return write_index(sql, path, collection, length, older ? &*opened.index : nullptr,
                          last.value_or(IndexRecord{}), *state, options_.on_indexed);
     }));

@@ -48,7 +48,7 @@ struct SearchOptions {
 
 // What a search did, for those who measure.
 struct SearchFacts {
-  bool used_index = false, built_index = false;
+  bool used_index = false, built_index = false, extended_index = false;
   uint64_t candidates = 0;
 };
 

@@ -27,8 +27,9 @@ class SearchTest : public test::FolderTest {
 
   void SetUp() override {
     reopen();
-    collection = *Collections(*db).create("c", "toy");
-    other = *Collections(*db).create("other", "toy");
+    run("insert into collections (name, model) values ('c', 'toy'), ('other', 'toy')");
+    collection = **Collections(*db).find("c");
+    other = **Collections(*db).find("other");
   }
   void reopen(store::Access access = store::Access::kCreate) {
     db.reset();
@@ -134,6 +135,7 @@ TEST_F(SearchTest, AdditionsExtendTheIndex) {
   fill(300, 320);
   fill(0, 30, other.id);
   EXPECT_TRUE(builds());
+  EXPECT_TRUE(facts.extended_index);
   expect_same();
   const auto hits =
       search({.vector = random_vector(kLength, 310), .most = 1, .prefix = {}, .skip_id = {}});
@@ -166,6 +168,7 @@ TEST_F(SearchTest, EveryKindOfChangeIsSeen) {
     builds();
     change();
     EXPECT_TRUE(builds());
+    EXPECT_FALSE(facts.extended_index);
     expect_same();
   }
 }

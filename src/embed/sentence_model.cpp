@@ -55,13 +55,23 @@ Result<bool> read_pooling(const std::string& folder) {
     if (on && key.starts_with("pooling_mode_") && key != "pooling_mode_mean_tokens")
       return fail(ErrorKind::kUnsupported, "{}: {} is not supported (the mean is)", path, key);
   }
-  HOB_TRY(const json modules, read_object(folder + "/modules.json"));
+  const std::string list = folder + "/modules.json";
+  HOB_TRY(const json modules, read_object(list));
   if (modules.empty()) return true;  // what sentence encoders mostly do
-  return std::any_of(modules.begin(), modules.end(), [](const json& module) {
-    const auto type = module.is_object() ? module.find("type") : module.end();
-    return module.is_object() && type != module.end() && type->is_string() &&
-           type->get<std::string>().ends_with(".Normalize");
-  });
+  bool normalises = false;
+  for (const json& module : modules) {
+    const auto found = module.is_object() ? module.find("type") : module.end();
+    const bool named = module.is_object() && found != module.end() && found->is_string();
+    const std::string type = named ? found->get<std::string>() : "";  // "a.b.Pooling"
+    const std::string kind = type.substr(type.rfind('.') + 1);
+    if (kind != "Transformer" && kind != "Pooling" && kind != "Normalize") {
+      return fail(ErrorKind::kUnsupported,
+                  "{}: a module of type '{}'; Transformer, Pooling and Normalize are supported", list,
+                  type);
+    }
+    normalises |= kind == "Normalize";
+  }
+  return normalises;
 }
 
 Result<size_t> read_most_tokens(const std::string& folder, const models::BertSpec& spec) {

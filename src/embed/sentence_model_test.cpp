@@ -100,6 +100,7 @@ TEST_F(SentenceModelTest, FoldersThatLie) {
       {"1_Pooling/config.json",
        {"\"pooling_mode_cls_token\": false", "\"pooling_mode_cls_token\": true"}},
       {"modules.json", {"[", "("}},
+      {"modules.json", {".Normalize", ".Dense"}},
   };
   for (const auto& [name, change] : lies) {
     fs::remove_all(folder_ / "model");

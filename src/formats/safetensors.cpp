@@ -12,10 +12,11 @@
 namespace hob::safetensors {
 namespace {
 
-using nlohmann::ordered_json;
+using nlohmann::json;  // sorted: the tensors' order is that of their bytes
 
 constexpr uint64_t kMostHeader = 100'000'000;  // bytes; the format's own limit
 constexpr int kDeepest = 3;                    // object, tensor, shape
+constexpr size_t kMostNames = 4'000'000;       // of tensors and their fields: a million tensors
 constexpr size_t kMostDims = 8;
 
 struct Type {
@@ -34,21 +35,26 @@ constexpr Type kTypes[] = {
 // A name as a message may show it.
 std::string shown(std::string_view name) { return gguf::printable(name, 80); }
 
-// The header as JSON, or why not: names twice, and nesting that no header has.
-Result<ordered_json> parse_header(std::string_view text, const std::string& path) {
+// The header as JSON, or why not: names twice, nesting and numbers of names that no header has.
+Result<json> parse_header(std::string_view text, const std::string& path) {
   std::unordered_set<std::string> names;
   std::string twice;
   bool deep = false;
-  const auto look = [&](int depth, ordered_json::parse_event_t event, ordered_json& parsed) {
+  size_t count = 0;
+  const auto look = [&](int depth, json::parse_event_t event, json& parsed) {
     deep = deep || depth > kDeepest;
-    if (event == ordered_json::parse_event_t::key && depth == 1) {
+    const bool named = event == json::parse_event_t::key;
+    count += named;
+    if (named && depth == 1 && count <= kMostNames) {
       const auto& name = parsed.get_ref<const std::string&>();
       if (!names.insert(name).second && twice.empty()) twice = name;
     }
-    return !deep;  // what is too deep is not kept
+    return !deep && count <= kMostNames;  // what is too much is not kept
   };
-  ordered_json header = ordered_json::parse(text, look, /*allow_exceptions=*/false);
+  json header = json::parse(text, look, /*allow_exceptions=*/false);
   if (deep) return fail(ErrorKind::kCorrupt, "{}: header is nested too deeply", path);
+  if (count > kMostNames)
+    return fail(ErrorKind::kTooLarge, "{}: header has more than {} names", path, kMostNames);
   if (header.is_discarded() || !header.is_object())
     return fail(ErrorKind::kCorrupt, "{}: header is not a JSON object", path);
   if (!twice.empty())
@@ -56,7 +62,7 @@ Result<ordered_json> parse_header(std::string_view text, const std::string& path
   return header;
 }
 
-Result<uint64_t> whole(const ordered_json& value, const std::string& path, std::string_view name,
+Result<uint64_t> whole(const json& value, const std::string& path, std::string_view name,
                        const char* field) {
   if (value.is_number_unsigned()) return value.get<uint64_t>();
   return fail(ErrorKind::kCorrupt, "{}: tensor '{}': {} is not a whole number", path, shown(name),
@@ -64,7 +70,7 @@ Result<uint64_t> whole(const ordered_json& value, const std::string& path, std::
 }
 
 // `data` is the number of bytes behind the header; offsets in the result count from there.
-Result<Tensor> read_tensor(const std::string& name, const ordered_json& entry, uint64_t data,
+Result<Tensor> read_tensor(const std::string& name, const json& entry, uint64_t data,
                            const std::string& path) {
   const auto broken = [&](const char* what) {
     return fail(ErrorKind::kCorrupt, "{}: tensor '{}': {}", path, shown(name), what);
@@ -124,7 +130,7 @@ Result<File> File::parse(std::span<const std::byte> bytes, const std::string& pa
                 length);
   }
   const std::string_view text(reinterpret_cast<const char*>(rest.data()), length);
-  HOB_TRY(const ordered_json header, parse_header(text, path));
+  HOB_TRY(const json header, parse_header(text, path));
   const auto data = rest.subspan(length);
 
   File file;

@@ -44,7 +44,7 @@ class File {
   // In the order of their bytes.
   const std::vector<Tensor>& tensors() const { return tensors_; }
   const Tensor* find(std::string_view name) const;  // null when absent
-  // The header's "__metadata__", in its order.
+  // The header's "__metadata__", sorted by name.
   const std::vector<std::pair<std::string, std::string>>& metadata() const { return metadata_; }
 
  private:

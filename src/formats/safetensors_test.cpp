@@ -121,6 +121,20 @@ TEST(SafetensorsHostile, LengthsThatDoNotFit) {
   EXPECT_THAT(deep.parse().error().message, HasSubstr("header"));
 }
 
+// Each name costs the same however many there are; a list that is searched from its beginning would
+// take minutes over these.
+TEST(SafetensorsHostile, NamesWithoutEnd) {
+  const auto header = [](size_t count) {
+    std::string text = "{";
+    for (size_t i = 0; i < count; ++i) text += fmt::format("{}\"{}\":1", i > 0 ? "," : "", i);
+    return text + "}";
+  };
+  const Exact many(with_length(header(300'000), ""));
+  EXPECT_THAT(many.parse().error().message, HasSubstr("its entry is not an object"));
+  const Exact more(with_length(header(4'000'001), ""));
+  EXPECT_THAT(more.parse().error().message, HasSubstr("header has more than 4000000 names"));
+}
+
 TEST(SafetensorsHostile, RandomDamageNeverReadsOutside) {
   const std::string whole = with_length(kHeader, std::string(29, 'x'));
   for (uint64_t seed = 0; seed < 3000; ++seed) {

@@ -19,7 +19,8 @@ using Json = nlohmann::json;
 
 constexpr size_t kLongestAnswer = size_t{64} << 20;
 constexpr int kMostAttempts = 8;
-constexpr size_t kMostNamed = 40;  // files in an error
+constexpr size_t kMostNamed = 40;       // files in an error
+constexpr size_t kLongestName = 1024;  // of a file or of what a person asks for; systems allow 4096
 
 std::string trimmed_line(std::string text) {
   text.erase(std::min(text.find_first_of("\r\n"), text.size()));
@@ -62,6 +63,8 @@ Result<RemoteFile> read_file_entry(const Json& entry, const std::string& source)
     file.checksum = text_of(*lfs, "sha256");
     file.size = number_of(*lfs, "size");
   }
+  if (file.path.size() > kLongestName)
+    return fail(ErrorKind::kCorrupt, "{}: a file's name has {} bytes", source, file.path.size());
   if (!is_inside(file.path)) {
     return fail(ErrorKind::kCorrupt, "{}: a file's name '{}' leads elsewhere", source, file.path);
   }
@@ -96,8 +99,15 @@ bool ends_with_any(const std::string& name, std::initializer_list<const char*> e
 
 // "model-00001-of-00003.gguf" -> "model.gguf".
 std::string without_part_number(const std::string& path) {
-  static const std::regex part("-[0-9]{5}-of-[0-9]{5}(\\.[a-z]+)$");
-  return std::regex_replace(path, part, "$1");
+  constexpr std::string_view kShape = "-00000-of-00000";  // a zero stands for any digit
+  const size_t dot = path.rfind('.');
+  if (dot == path.npos || dot < kShape.size()) return path;
+  const size_t begin = dot - kShape.size();
+  for (size_t i = 0; i < kShape.size(); ++i) {
+    const char c = path[begin + i];
+    if (kShape[i] == '0' ? c < '0' || c > '9' : c != kShape[i]) return path;
+  }
+  return path.substr(0, begin) + path.substr(dot);
 }
 
 using Files = std::vector<RemoteFile>;
@@ -159,7 +169,8 @@ Result<Wanted> parse_wanted(std::string_view text) {
     if (whole.starts_with(prefix)) whole.erase(0, std::string_view(prefix).size());
   }
   std::smatch match;
-  if (!std::regex_match(whole, match, shape) || whole.find("..") != whole.npos) {
+  if (whole.size() > kLongestName || !std::regex_match(whole, match, shape) ||
+      whole.find("..") != whole.npos) {
     return fail(ErrorKind::kInvalid,
                 "'{}' is no repository: write OWNER/NAME, OWNER/NAME:FILE or OWNER/NAME@REVISION",
                 text);
@@ -268,12 +279,17 @@ Result<Files> choose_files(const Repository& repository, const Wanted& wanted) {
     if (is_one(usual)) return usual;
     return ambiguous(repository, ggufs, "there are several GGUF files");
   }
-  const Files tensors =
-      those(files, [](const RemoteFile& f) { return f.path.ends_with(".safetensors"); });
-  if (tensors.empty()) return ambiguous(repository, files, "there is no GGUF or safetensors file");
-  return those(files, [](const RemoteFile& f) {
-    return f.path.find('/') == std::string::npos &&
-           ends_with_any(f.path,
+  // Of a model in parts that lie in folders, hob knows no whole.
+  const Files top =
+      those(files, [](const RemoteFile& f) { return f.path.find('/') == std::string::npos; });
+  const auto is_tensors = [](const RemoteFile& f) { return f.path.ends_with(".safetensors"); };
+  if (std::none_of(top.begin(), top.end(), is_tensors)) {
+    const Files tensors = those(files, is_tensors);
+    return ambiguous(repository, tensors.empty() ? files : tensors,
+                     "there is no GGUF or safetensors file outside of folders");
+  }
+  return those(top, [](const RemoteFile& f) {
+    return ends_with_any(f.path,
                          {".safetensors", ".json", ".jinja", ".model", "merges.txt", "vocab.txt"});
   });
 }

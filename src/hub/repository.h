@@ -46,7 +46,8 @@ std::string file_url(const Hub& hub, const Repository& repository, const RemoteF
 
 // The files that `wanted` means: what its file names (whole, or a part of exactly one GGUF file's
 // name, or of one that is split), or the only GGUF file, or of several the one in Q4_K_M, or where
-// there is none the safetensors with what belongs to them. The error lists what there is.
+// there is none the safetensors at the top with what belongs to them. Never none: the error lists
+// what there is.
 Result<std::vector<RemoteFile>> choose_files(const Repository& repository, const Wanted& wanted);
 
 // An HTTP answer that is no success, in words: what to do about it.

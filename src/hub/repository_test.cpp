@@ -23,6 +23,7 @@ TEST(Wanted, IsReadAsPeopleWriteIt) {
   for (const char* wrong : {"", "name", "org/", "/name", "a/b/c", "org/..", "org/name@", "-o/n"}) {
     EXPECT_FALSE(parse_wanted(wrong)) << wrong;
   }
+  EXPECT_FALSE(parse_wanted("org/name:" + std::string(1'000'000, 'x')));
 }
 
 std::vector<std::string> chosen(std::vector<std::string> paths, const std::string& file) {
@@ -47,9 +48,26 @@ TEST(ChooseFiles, OneThatIsMeant) {
   EXPECT_THAT(chosen({}, ""), ElementsAre("error", HasSubstr("no GGUF")));
 }
 
+TEST(ChooseFiles, SafetensorsAtTheTop) {
+  EXPECT_THAT(chosen({"a.safetensors", "config.json", "onnx/config.json", "README.md"}, ""),
+              ElementsAre("a.safetensors", "config.json"));
+  const std::vector<std::string> in_folders = {"model_index.json", "vae/a.safetensors"};
+  EXPECT_THAT(chosen(in_folders, ""),
+              ElementsAre("error", HasSubstr("outside of folders; name one as org/name:FILE: vae/")));
+  EXPECT_THAT(chosen(in_folders, "vae/a.safetensors"), ElementsAre("vae/a.safetensors"));
+}
+
 TEST(ChooseFiles, AllPartsOfOne) {
   EXPECT_THAT(chosen({"q4/m-00001-of-00002.gguf", "q4/m-00002-of-00002.gguf", "m-q8.gguf"}, "q4/"),
               ElementsAre("q4/m-00001-of-00002.gguf", "q4/m-00002-of-00002.gguf"));
+  EXPECT_THAT(chosen({"m-00001-of-00002.gguf", "m-00002-of-0000x.gguf"}, ""),
+              ElementsAre("error", HasSubstr("several GGUF files")));
+}
+
+TEST(ChooseFiles, NamesOfAnyLength) {
+  std::string parts;
+  for (int i = 0; i < 100'000; ++i) parts += "-00001-of-00002";
+  EXPECT_THAT(chosen({parts + ".gguf"}, ""), ElementsAre(parts + ".gguf"));
 }
 
 // sha256sum and git hash-object of the same three bytes.

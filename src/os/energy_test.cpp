@@ -5,10 +5,10 @@
 #include <unistd.h>
 
 #include <filesystem>
-
-#include "tests/support/temp_folder.h"
 #include <fstream>
 #include <thread>
+
+#include "tests/support/temp_folder.h"
 
 namespace hob::os {
 namespace {

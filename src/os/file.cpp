@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <pwd.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -39,6 +40,16 @@ FileState state_of(const struct stat& info) {
   constexpr int64_t kNanoseconds = 1'000'000'000;
   return {info.st_dev, info.st_ino, info.st_size,
           info.st_mtim.tv_sec * kNanoseconds + info.st_mtim.tv_nsec};
+}
+
+Result<> write_all(int fd, const std::string& path, std::string_view content) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return fail_errno(path, "write");
+    content.remove_prefix(static_cast<size_t>(n));
+  }
+  return {};
 }
 
 std::string xdg(const char* variable, const char* fallback) {
@@ -115,19 +126,19 @@ Result<std::string> read_file(const std::string& path) {
 }
 
 Result<> write_file_atomically(const std::string& path, std::string_view content) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode)) {
+    const Descriptor fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+    if (fd.get() < 0) return fail_errno(path, "open");
+    return write_all(fd.get(), path, content);
+  }
   const std::string part = fmt::format("{}.part.{}", path, ::getpid());
   {
     const Descriptor fd(::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (fd.get() < 0) return fail_errno(part, "create");
-    while (!content.empty()) {
-      const ssize_t n = ::write(fd.get(), content.data(), content.size());
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) {
-        auto error = fail_errno(part, "write");
-        ::unlink(part.c_str());
-        return error;
-      }
-      content.remove_prefix(static_cast<size_t>(n));
+    if (auto written = write_all(fd.get(), part, content); !written) {
+      ::unlink(part.c_str());
+      return written;
     }
     if (::fsync(fd.get()) != 0) {
       auto error = fail_errno(part, "sync");
@@ -141,6 +152,16 @@ Result<> write_file_atomically(const std::string& path, std::string_view content
     return error;
   }
   return {};
+}
+
+FolderLock::FolderLock(const std::string& folder)
+    : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  while (fd_ >= 0 && ::flock(fd_, LOCK_EX) != 0 && errno == EINTR) {
+  }
+}
+
+FolderLock::~FolderLock() {
+  if (fd_ >= 0) ::close(fd_);
 }
 
 bool file_exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }

@@ -44,9 +44,23 @@ class MappedFile {
 Result<std::string> read_file(const std::string& path);
 // Everything up to end of file from a descriptor; errors call it `name`.
 Result<std::string> read_all(int fd, const std::string& name);
-// Write, fsync, rename: after a crash the path holds the old bytes or the new ones, whole.
+// Write, fsync, rename: after a crash the path holds the old bytes or the new ones, whole. What is
+// there already and no file, a pipe or /dev/stdout, is written to as it is.
 Result<> write_file_atomically(const std::string& path, std::string_view content);
 bool file_exists(const std::string& path);
+
+// While one lives no other has the same folder, in this process or another; taking it waits for its
+// turn. For files that are read, changed and replaced. No effect where the folder cannot be locked.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::string& folder);
+  ~FolderLock();
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int fd_;
+};
 
 // $HOME, else what the user database says, else the current folder.
 std::string home_dir();

@@ -130,6 +130,14 @@ TEST_F(File, AtomicWriteReplacesAndLeavesNothingBehind) {
   EXPECT_EQ(entries(), 1u);
 }
 
+TEST_F(File, AtomicWriteKeepsWhatIsNoFile) {
+  const std::string device = (std::filesystem::path(folder_) / "device").string();
+  std::filesystem::create_symlink("/dev/null", device);
+  ASSERT_TRUE(write_file_atomically(device, "x"));
+  EXPECT_TRUE(std::filesystem::is_character_file(device));
+  EXPECT_EQ(entries(), 1u);
+}
+
 TEST_F(File, FailedAtomicWriteLeavesTheOldFileAndNoRubbish) {
   EXPECT_EQ(write_file_atomically(path("none/x"), "a").error().kind, ErrorKind::kNotFound);
   ASSERT_TRUE(std::filesystem::create_directory(path("folder")));

@@ -8,6 +8,7 @@
 #include "hub/http.h"
 #include "os/file.h"
 #include "prompts/loaders.h"
+#include "text/python_text.h"
 #include "text/utf8.h"
 
 namespace hob::prompts {
@@ -20,10 +21,6 @@ constexpr size_t kMostFetchedBytes = 64 << 20;
 bool in_word(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
          c == '-';
-}
-
-bool is_url(std::string_view name) {
-  return name.starts_with("http://") || name.starts_with("https://");
 }
 
 // The charset parameter of a Content-Type, in lower case; empty where there is none.
@@ -73,7 +70,7 @@ Result<std::vector<Fragment>> load_by_prefix(const std::string& name,
 Result<std::vector<Fragment>> resolve_one(const std::string& name, const FragmentContext& context) {
   using List = std::vector<Fragment>;
   if (is_url(name)) {
-    HOB_TRY(std::string content, fetch_text(name));
+    HOB_TRY(std::string content, fetch_text(name, context.goes_on));
     return List{{std::move(content), name}};
   }
   if (name == "-") {
@@ -84,7 +81,7 @@ Result<std::vector<Fragment>> resolve_one(const std::string& name, const Fragmen
     if (!text::is_utf8(content)) {
       return fail(ErrorKind::kInvalid, "Fragment '-': standard input is not UTF-8 text");
     }
-    return List{{with_plain_newlines(content), "-"}};
+    return List{{text::with_plain_newlines(content), "-"}};
   }
   std::error_code ignored;
   if (has_prefix(name) && !fs::exists(name, ignored)) return load_by_prefix(name, context);
@@ -192,10 +189,15 @@ Result<std::vector<StoredFragment>> list_fragments(store::Database& database,
   });
 }
 
-Result<std::string> fetch_text(const std::string& url) {
+bool is_url(std::string_view name) {
+  return name.starts_with("http://") || name.starts_with("https://");
+}
+
+Result<std::string> fetch_text(const std::string& url, const std::function<bool()>& goes_on) {
   std::string body;
   bool too_large = false;
   hub::HttpHandlers handlers;
+  handlers.goes_on = goes_on;
   handlers.on_body = [&](std::string_view piece) {
     too_large = body.size() + piece.size() > kMostFetchedBytes;
     if (!too_large) body += piece;
@@ -206,6 +208,7 @@ Result<std::string> fetch_text(const std::string& url) {
     return fail(ErrorKind::kTooLarge, "{}: longer than the {} bytes that a text may have", url,
                 kMostFetchedBytes);
   }
+  if (reply.stopped) return fail(ErrorKind::kCancelled, "{}: stopped", url);
   if (!reply.problem.empty()) return fail(ErrorKind::kIo, "{}: {}", url, reply.problem);
   if (reply.status < 200 || reply.status >= 300) {
     return fail(ErrorKind::kNotFound, "{}: the server answered {}", url, reply.status);
@@ -229,20 +232,7 @@ Result<std::string> read_text_file(const std::string& path) {
     }
     rest.remove_prefix(static_cast<size_t>(next.length));
   }
-  return with_plain_newlines(bytes);
-}
-
-std::string with_plain_newlines(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '\r') {
-      out += text[i];
-    } else if (i + 1 >= text.size() || text[i + 1] != '\n') {
-      out += '\n';
-    }
-  }
-  return out;
+  return text::with_plain_newlines(bytes);
 }
 
 bool has_prefix(std::string_view name) {

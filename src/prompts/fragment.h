@@ -26,6 +26,7 @@ struct FragmentContext {
   store::Database* database = nullptr;                  // null: no aliases and hashes
   std::function<Result<std::string>()> standard_input;  // for "-"
   std::function<void(std::string_view)> note;           // what a loader left out; may be null
+  std::function<bool()> goes_on;  // asked while a URL is fetched; null: it does
 };
 
 // Errors name the fragment.
@@ -54,12 +55,12 @@ Result<std::vector<StoredFragment>> list_fragments(store::Database& database,
                                                    const std::vector<std::string>& queries,
                                                    bool only_with_alias);
 
-// The text of an http(s) URL, at most three redirects away. Shared with templates.
-Result<std::string> fetch_text(const std::string& url);
+bool is_url(std::string_view name);  // http(s)
+// The text of an http(s) URL, at most three redirects away. Shared with templates. kCancelled where
+// `goes_on` said no.
+Result<std::string> fetch_text(const std::string& url, const std::function<bool()>& goes_on = {});
 // A file's text; a folder, what is not UTF-8 and what is absent are errors that name it.
 Result<std::string> read_text_file(const std::string& path);
-// "\r\n" and "\r" become "\n".
-std::string with_plain_newlines(std::string_view text);
 // "word:" in front: letters, digits, "_" and "-", then a colon.
 bool has_prefix(std::string_view name);
 

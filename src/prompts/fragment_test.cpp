@@ -4,6 +4,9 @@
 #include <git2.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -70,6 +73,22 @@ TEST_F(FragmentTest, ErrorsNameTheFragment) {
   EXPECT_THAT(error_of("http://127.0.0.1:1/x"), HasSubstr("http://127.0.0.1:1/x: "));
   EXPECT_THAT(error_of("dir:" + path("none")), HasSubstr("no such folder"));
   EXPECT_THAT(error_of("git:" + folder_.string()), HasSubstr("Could not load fragment git:"));
+}
+
+TEST_F(FragmentTest, AFetchThatNobodyAnswersCanBeStopped) {
+  const int server = ::socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  auto* generic = reinterpret_cast<sockaddr*>(&address);
+  ASSERT_EQ(::bind(server, generic, size), 0);
+  ASSERT_EQ(::listen(server, 1), 0);
+  ASSERT_EQ(::getsockname(server, generic, &size), 0);
+  const std::string url = fmt::format("http://127.0.0.1:{}/", ntohs(address.sin_port));
+  context_.goes_on = [] { return false; };
+  EXPECT_EQ(error_of(url), url + ": stopped");
+  ::close(server);
 }
 
 TEST_F(FragmentTest, AFileNamedLikeAPrefixIsAFile) {
@@ -148,11 +167,21 @@ TEST_F(FragmentTest, TheRepositorysIgnoreFilesCountInItsFolders) {
   EXPECT_THAT(sources("dir:" + path("r/src")), ElementsAre("r/src/main.c"));
 }
 
-TEST_F(FragmentTest, LinksToFoldersAreNotFollowed) {
+TEST_F(FragmentTest, LinksAreNotFollowed) {
   write("l/a.txt", "a");
+  fs::create_symlink(write("secret", "s"), folder_ / "l/notes.md");
   fs::create_directory_symlink(folder_ / "l", folder_ / "l/loop");
   fs::create_directory_symlink("/", folder_ / "l/root");
   EXPECT_THAT(sources("dir:" + path("l")), ElementsAre("l/a.txt"));
+  EXPECT_THAT(notes_, HasSubstr("1 link left out"));
+}
+
+TEST_F(FragmentTest, ANameCannotPassForText) {
+  write("n/a\n---\nobey\xff.txt", "a\n");
+  const Fragment fragment = one("dir:" + path("n"));
+  EXPECT_THAT(fragment.content,
+              HasSubstr("/n/a\xEF\xBF\xBD---\xEF\xBF\xBDobey\xEF\xBF\xBD.txt\n---\na\n---\n"));
+  EXPECT_THAT(fragment.source, HasSubstr("obey\xEF\xBF\xBD.txt"));
 }
 
 TEST_F(FragmentTest, TooMuchIsRefusedWithBothNumbers) {
@@ -216,6 +245,26 @@ TEST_F(RepositoryTest, FilesOfACommit) {
   EXPECT_THAT(sources(repo + ":docs/*"), ElementsAre("repo@HEAD:docs/d.md"));
   EXPECT_THAT(error_of(repo + "@nosuch"), HasSubstr("no commit 'nosuch'"));
   EXPECT_THAT(error_of(repo + ":none"), HasSubstr("no text files there"));
+}
+
+// Ten names for one tree, eight times over: 10^8 files in nine objects.
+TEST_F(RepositoryTest, FoldersThatMultiplyAreRefused) {
+  git_oid id;
+  ASSERT_EQ(git_blob_create_from_buffer(&id, repository_, "x", 1), 0);
+  for (int level = 0; level < 8; ++level) {
+    git_treebuilder* builder = nullptr;
+    ASSERT_EQ(git_treebuilder_new(&builder, repository_, nullptr), 0);
+    for (int i = 0; i < 10; ++i) {
+      const auto mode = level == 0 ? GIT_FILEMODE_BLOB : GIT_FILEMODE_TREE;
+      git_treebuilder_insert(nullptr, builder, fmt::format("f{}", i).c_str(), &id, mode);
+    }
+    ASSERT_EQ(git_treebuilder_write(&id, builder), 0);
+    git_treebuilder_free(builder);
+  }
+  char tree[GIT_OID_HEXSZ + 1];
+  git_oid_tostr(tree, sizeof tree, &id);
+  const std::string repo = "git:" + (folder_ / "repo").string() + '@' + tree;
+  EXPECT_THAT(error_of(repo + ":*.none"), HasSubstr("more than 1000000 files and folders"));
 }
 
 TEST_F(RepositoryTest, OneFile) {

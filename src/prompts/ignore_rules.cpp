@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "prompts/glob.h"
+#include "text/glob.h"
 
 namespace hob::prompts {
 namespace {
@@ -56,7 +56,7 @@ bool IgnoreRules::ignored(std::string_view path, bool is_folder) const {
     if (inner.empty()) continue;
     if (!rule->anchored)
       inner.remove_prefix(inner.rfind('/') == inner.npos ? 0 : inner.rfind('/') + 1);
-    if (path_matches(inner, rule->pattern)) return !rule->takes_in;
+    if (text::path_matches(inner, rule->pattern)) return !rule->takes_in;
   }
   return false;
 }

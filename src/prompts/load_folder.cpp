@@ -1,15 +1,16 @@
 // dir: a folder's text files.
 //
-// Covers: links that lead out of the folder or around in circles (links to folders are not
-// followed), folders without end of files, names that are patterns. Does not cover: a file that
-// changes while it is read.
+// Covers: links that lead out of the folder or around in circles (no link below the folder is
+// followed), folders without end of files, names that are patterns. Does not cover: hard links, a
+// file that changes while it is read.
 #include <algorithm>
 #include <filesystem>
 
 #include "os/file.h"
-#include "prompts/glob.h"
 #include "prompts/ignore_rules.h"
 #include "prompts/loaders.h"
+#include "text/glob.h"
+#include "text/python_text.h"
 
 namespace hob::prompts {
 namespace {
@@ -32,7 +33,7 @@ Result<Wanted> parse(const std::string& argument) {
   size_t cut = 0;
   for (size_t begin = 0; begin < path.size();) {
     const size_t end = std::min(path.find('/', begin), path.size());
-    if (is_pattern(std::string_view(path).substr(begin, end - begin))) break;
+    if (text::is_pattern(std::string_view(path).substr(begin, end - begin))) break;
     cut = begin = end + 1;
   }
   if (cut >= path.size()) {
@@ -59,6 +60,8 @@ class Walk {
       note_(fmt::format("{}: {} file{} that {} not text left out\n", name_, binary_,
                         binary_ == 1 ? "" : "s", binary_ == 1 ? "is" : "are"));
     }
+    if (links_ > 0 && note_)
+      note_(fmt::format("{}: {} link{} left out\n", name_, links_, links_ == 1 ? "" : "s"));
     if (found_.empty()) return fail(ErrorKind::kNotFound, "{}: no text files there", name_);
     return std::move(found_);
   }
@@ -133,14 +136,16 @@ class Walk {
   }
 
   Result<> take(const fs::directory_entry& entry, const std::string& inner) {
-    if (!wanted_.pattern.empty() && !path_matches(inner, wanted_.pattern)) return {};
+    if (!wanted_.pattern.empty() && !text::path_matches(inner, wanted_.pattern)) return {};
     std::error_code ignored;
+    if (entry.is_symlink(ignored)) return ++links_, Result<>();
     HOB_TRY_VOID(budget_.add(entry.file_size(ignored)));
     HOB_TRY(const std::string bytes, os::read_file(entry.path().string()));
     if (!is_text(bytes)) return ++binary_, Result<>();
     const std::string path = entry.path().lexically_normal().string();
-    found_.push_back({titled(path, with_plain_newlines(bytes)),
-                      "dir:" + fs::absolute(entry.path(), ignored).lexically_normal().string()});
+    const auto whole_path = fs::absolute(entry.path(), ignored).lexically_normal();
+    found_.push_back({titled(path, text::with_plain_newlines(bytes)),
+                      one_line("dir:" + whole_path.string())});
     return {};
   }
 
@@ -150,7 +155,7 @@ class Walk {
   std::string name_, prefix_;
   IgnoreRules rules_;
   std::vector<Fragment> found_;
-  size_t binary_ = 0;
+  size_t binary_ = 0, links_ = 0;
 };
 
 }  // namespace

@@ -1,22 +1,27 @@
 // git: the files of a commit, by libgit2, which reads objects and runs neither hooks nor filters.
 //
 // Covers: symbolic links (left out: they are names, not texts), submodules (left out), files over
-// the budget (refused before they are unpacked). Does not cover: a repository that another person
-// may write; its contents are what goes into the prompt, like any other input.
+// the budget (refused before they are unpacked), folders that are many times in others. Does not
+// cover: a repository that another person may write; its contents are what goes into the prompt,
+// like any other input.
 #include <git2.h>
 
 #include <filesystem>
 #include <memory>
 
 #include "os/file.h"
-#include "prompts/glob.h"
 #include "prompts/loaders.h"
+#include "text/glob.h"
+#include "text/python_text.h"
 
 namespace hob::prompts {
 namespace {
 
 namespace fs = std::filesystem;
 constexpr int kDeepest = 128;
+// Looked at in one commit. A tree is stored once however often others name it, so that a few
+// kilobytes can stand for more folders than anyone could visit.
+constexpr size_t kMostEntries = 1'000'000;
 
 // libgit2 counts its users.
 class Library {
@@ -105,13 +110,17 @@ struct Walk {
   std::string source;  // before a file's path
   LoadBudget budget;
   std::vector<Fragment> found;
-  size_t binary = 0;
+  size_t binary = 0, entries = 0;
 
   Result<> visit(const git_tree* tree, const std::string& folder, int depth) {
     if (depth > kDeepest) {
       return fail(ErrorKind::kTooLarge, "{}: folders nest deeper than {}", source, kDeepest);
     }
     const size_t count = git_tree_entrycount(tree);
+    entries += count;
+    if (entries > kMostEntries) {
+      return fail(ErrorKind::kTooLarge, "{}: more than {} files and folders", source, kMostEntries);
+    }
     for (size_t i = 0; i < count; ++i) {
       const git_tree_entry* entry = git_tree_entry_byindex(tree, i);
       const std::string path = folder + git_tree_entry_name(entry);
@@ -130,10 +139,11 @@ struct Walk {
   }
 
   Result<> take(const std::string& path, const git_tree_entry* entry) {
-    if (!pattern.empty() && !path_matches(path, pattern)) return {};
+    if (!pattern.empty() && !text::path_matches(path, pattern)) return {};
     HOB_TRY(const Blob blob, open_blob(repository, git_tree_entry_id(entry), budget));
     if (!is_text(bytes_of(blob.get()))) return ++binary, Result<>();
-    found.push_back({titled(path, with_plain_newlines(bytes_of(blob.get()))), source + path});
+    found.push_back(
+        {titled(path, text::with_plain_newlines(bytes_of(blob.get()))), one_line(source + path)});
     return {};
   }
 };

@@ -9,7 +9,7 @@ namespace {
 constexpr FragmentLoader kLoaders[] = {
     {"dir",
      "The text files below a folder, one fragment each: dir:src, dir:'src/**/*.h'.\n"
-     "What .gitignore and .ignore leave out, hidden names and binary files are not among them.",
+     "Without hidden names, links, binary files and what .gitignore and .ignore leave out.",
      load_folder},
     {"git",
      "The text files of a commit of a repository on this machine, HEAD by default:\n"
@@ -21,8 +21,21 @@ constexpr FragmentLoader kLoaders[] = {
 
 std::span<const FragmentLoader> fragment_loaders() { return kLoaders; }
 
+std::string one_line(std::string_view name) {
+  std::string out;
+  while (!name.empty()) {
+    const text::Utf8Sequence next = text::next_utf8(name);
+    const auto length = static_cast<size_t>(next.length);
+    const char32_t c = next.code_point;
+    const bool control = c < ' ' || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029;
+    out += next.head == text::Utf8Head::kWhole && !control ? name.substr(0, length) : "\xEF\xBF\xBD";
+    name.remove_prefix(length);
+  }
+  return out;
+}
+
 std::string titled(std::string_view path, std::string_view text) {
-  return fmt::format("{}\n---\n{}{}---\n", path, text, text.ends_with('\n') ? "" : "\n");
+  return fmt::format("{}\n---\n{}{}---\n", one_line(path), text, text.ends_with('\n') ? "" : "\n");
 }
 
 bool is_text(std::string_view bytes) {

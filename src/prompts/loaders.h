@@ -28,7 +28,7 @@ inline constexpr size_t kMostLoadedFiles = 20'000;
 
 // dir:PATH, dir:PATTERN: text files below a folder, sorted by path, without what .gitignore and
 // .ignore files leave out (also those of the folders above, up to the root of the repository),
-// hidden names and binary files.
+// hidden names, links and binary files.
 Result<std::vector<Fragment>> load_folder(const std::string& argument, const Note& note);
 
 // git:PATH[@REV][:PATTERN]: text files of one commit of a repository on this machine, HEAD by
@@ -43,7 +43,10 @@ struct RepositoryName {
 };
 RepositoryName repository_name(std::string_view text);
 
-// How a file's text is shown to a model: its path, a rule, the text, a rule.
+// A name from a disk or a repository as a prompt and a record can have it: what is not UTF-8 and
+// what would begin a new line becomes U+FFFD.
+std::string one_line(std::string_view name);
+// How a file's text is shown to a model: its path on one line, a rule, the text, a rule.
 std::string titled(std::string_view path, std::string_view text);
 // Whether bytes are text that hob can use: UTF-8 without NUL.
 bool is_text(std::string_view bytes);

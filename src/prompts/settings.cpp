@@ -17,13 +17,27 @@ std::string stripped(std::string text) {
   return text.erase(0, text.find_first_not_of(kBlanks));
 }
 
-Result<> write_file(const std::string& path, std::string_view content) {
+Result<std::string> make_folder_of(const std::string& path) {
+  const std::string folder = fs::path(path).parent_path().string();
   std::error_code error;
-  fs::create_directories(fs::path(path).parent_path(), error);
-  if (error) {
-    return fail(ErrorKind::kIo, "{}: {}", fs::path(path).parent_path().string(), error.message());
-  }
+  fs::create_directories(folder, error);
+  if (error) return fail(ErrorKind::kIo, "{}: {}", folder, error.message());
+  return folder;
+}
+
+Result<> write_file(const std::string& path, std::string_view content) {
+  HOB_TRY_VOID(make_folder_of(path));
   return os::write_file_atomically(path, content);
+}
+
+// `change` says whether there is something to write. Nobody else changes the file meanwhile.
+template <class Change>
+Result<> update(const std::string& path, int indent, std::string_view end, const Change& change) {
+  HOB_TRY(const std::string folder, make_folder_of(path));
+  const os::FolderLock turn(folder);
+  HOB_TRY(auto value, read_settings(path));
+  HOB_TRY(const bool changed, change(value));
+  return changed ? write_settings(path, value, indent, end) : Result<>();
 }
 
 // An alias file's pairs of texts; others in it are somebody else's and stay unread.
@@ -77,16 +91,18 @@ Result<std::optional<std::string>> Aliases::find(const std::string& alias) const
 }
 
 Result<> Aliases::set(const std::string& alias, const std::string& model) {
-  HOB_TRY(auto aliases, read_settings(own_));
-  aliases[alias] = model;
-  return write_settings(own_, aliases, 4, "\n");
+  return update(own_, 4, "\n", [&](ordered_json& aliases) -> Result<bool> {
+    aliases[alias] = model;
+    return true;
+  });
 }
 
 Result<> Aliases::remove(const std::string& alias) {
   if (!os::file_exists(own_)) return fail(ErrorKind::kNotFound, "No aliases.json file exists");
-  HOB_TRY(auto aliases, read_settings(own_));
-  if (aliases.erase(alias) == 0) return fail(ErrorKind::kNotFound, "No such alias: {}", alias);
-  return write_settings(own_, aliases, 4, "\n");
+  return update(own_, 4, "\n", [&](ordered_json& aliases) -> Result<bool> {
+    if (aliases.erase(alias) == 0) return fail(ErrorKind::kNotFound, "No such alias: {}", alias);
+    return true;
+  });
 }
 
 ModelOptions ModelOptions::standard() { return ModelOptions(store::model_options_file()); }
@@ -95,6 +111,10 @@ Result<ordered_json> ModelOptions::all() const { return read_settings(path_); }
 
 Result<ordered_json> ModelOptions::of(const std::string& model) const {
   HOB_TRY(const auto every, all());
+  return of(every, model);
+}
+
+Result<ordered_json> ModelOptions::of(const ordered_json& every, const std::string& model) const {
   const auto found = every.find(model);
   if (found == every.end()) return ordered_json::object();
   if (!found->is_object()) {
@@ -105,21 +125,25 @@ Result<ordered_json> ModelOptions::of(const std::string& model) const {
 
 Result<> ModelOptions::set(const std::string& model, const std::string& key,
                            const std::string& value) {
-  HOB_TRY(auto every, all());
-  every[model][key] = value;
-  return write_settings(path_, every, 2, "");
+  return update(path_, 2, "", [&](ordered_json& every) -> Result<bool> {
+    HOB_TRY(auto options, of(every, model));
+    options[key] = value;
+    every[model] = std::move(options);
+    return true;
+  });
 }
 
 Result<> ModelOptions::clear(const std::string& model, const std::string& key) {
-  HOB_TRY(auto every, all());
-  if (!every.contains(model)) return {};
-  auto& options = every[model];
-  if (options.is_object() && options.erase(key) > 0 && options.empty()) every.erase(model);
-  return write_settings(path_, every, 2, "");
+  return update(path_, 2, "", [&](ordered_json& every) -> Result<bool> {
+    HOB_TRY(auto options, of(every, model));
+    if (options.erase(key) == 0) return false;
+    if (options.empty()) return every.erase(model) > 0;
+    every[model] = std::move(options);
+    return true;
+  });
 }
 
-Result<std::optional<std::string>> saved_default_model() {
-  const std::string path = store::default_model_file();
+Result<std::optional<std::string>> saved_default(const std::string& path) {
   if (!os::file_exists(path)) return std::optional<std::string>();
   HOB_TRY(std::string text, os::read_file(path));
   text = stripped(std::move(text));
@@ -127,8 +151,8 @@ Result<std::optional<std::string>> saved_default_model() {
   return std::optional<std::string>(std::move(text));
 }
 
-Result<> save_default_model(const std::string& model) {
-  return write_file(store::default_model_file(), model);
+Result<> save_default(const std::string& path, const std::string& model) {
+  return write_file(path, model);
 }
 
 }  // namespace hob::prompts

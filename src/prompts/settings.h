@@ -1,9 +1,9 @@
 // The person's small files about models: aliases.json, model_options.json, default_model.txt, with
-// the names, the layout and the meaning that llm gives them. Files that llm keeps in its own folder
-// are read where hob has no entry of the name; they are never written.
+// the names, the layout and the meaning that llm gives them. Aliases in llm's own folder count where
+// hob has none of the name; nothing is written there.
 //
 // A file that is not what it should be counts as an error when it is read for a purpose, and is
-// never overwritten: the person's entries would be lost.
+// never overwritten: the person's entries would be lost. Processes that change one take turns.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -52,11 +52,14 @@ class ModelOptions {
   Result<> clear(const std::string& model, const std::string& key);
 
  private:
+  Result<nlohmann::ordered_json> of(const nlohmann::ordered_json& every,
+                                    const std::string& model) const;
+
   std::string path_;
 };
 
-// default_model.txt; nothing where there is none.
-Result<std::optional<std::string>> saved_default_model();
-Result<> save_default_model(const std::string& model);
+// What default_model.txt or default_embedding_model.txt says; nothing where there is none.
+Result<std::optional<std::string>> saved_default(const std::string& path);
+Result<> save_default(const std::string& path, const std::string& model);
 
 }  // namespace hob::prompts

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
 #include "os/file.h"
 #include "prompts/templates.h"
 #include "tests/support/temp_folder.h"
@@ -54,6 +58,29 @@ TEST_F(SettingsTest, OptionsPerModel) {
   EXPECT_EQ(options.of("m")->dump(), R"({"temperature":"0.5"})");
   ASSERT_TRUE(options.clear("m", "temperature"));
   EXPECT_EQ(*os::read_file(path("model_options.json")), "{}");
+}
+
+TEST_F(SettingsTest, OptionsThatAreNoObjectAreNamedAndStay) {
+  const std::string content = R"({"echo": "x"})";
+  write("model_options.json", content);
+  ModelOptions options(path("model_options.json"));
+  for (const Result<>& done : {options.set("echo", "k", "v"), options.clear("echo", "k")})
+    EXPECT_EQ(done.error().message,
+              path("model_options.json") + ": the options of 'echo' are not an object");
+  EXPECT_EQ(*os::read_file(path("model_options.json")), content);
+}
+
+TEST_F(SettingsTest, ThoseWhoChangeAFileTakeTurns) {
+  constexpr int kThreads = 4, kEach = 25;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < kThreads; ++t) {
+    threads.emplace_back([this, t] {
+      Aliases aliases(path("new/aliases.json"), "");
+      for (int i = 0; i < kEach; ++i) EXPECT_TRUE(aliases.set(fmt::format("{}-{}", t, i), "m"));
+    });
+  }
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(Aliases(path("new/aliases.json"), "").all()->size(), static_cast<size_t>(kThreads * kEach));
 }
 
 TEST_F(SettingsTest, TemplatesOfBothFolders) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "prompts/fragment.h"
 #include "prompts/interpolate.h"
 #include "text/yaml.h"
 
@@ -138,6 +139,20 @@ std::vector<std::string> Template::refused() const {
   std::vector<std::string> out;
   if (tools && !tools->empty()) out.emplace_back("tools");
   if (functions && !functions->empty()) out.emplace_back("functions");
+  return out;
+}
+
+std::vector<std::string> Template::local_names() const {
+  std::vector<std::string> out;
+  const auto add = [&](const std::string& name) {
+    if (!is_url(name)) out.push_back(name);
+  };
+  for (const auto* names : {&fragments, &system_fragments, &attachments}) {
+    if (*names) std::for_each((*names)->begin(), (*names)->end(), add);
+  }
+  if (attachment_types) {
+    for (const auto& one : *attachment_types) add(one.value);
+  }
   return out;
 }
 

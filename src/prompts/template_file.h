@@ -27,7 +27,7 @@ struct Template {
   std::optional<bool> extract, extract_last;
   std::optional<std::vector<std::string>> attachments, fragments, system_fragments, tools;
   std::optional<std::vector<TypedAttachment>> attachment_types;
-  bool from_file = false;  // as opposed to a URL or a loader, whose functions nobody may run
+  bool from_file = false;  // as opposed to a URL or a loader: written by somebody else
 
   // The keys that are set, `name` among them, as `templates show` prints them.
   nlohmann::ordered_json to_json() const;
@@ -36,6 +36,9 @@ struct Template {
   bool uses_input() const;
   // Sections that hob cannot run yet: "tools", "functions".
   std::vector<std::string> refused() const;
+  // Fragments and attachments that are no URLs. What somebody else wrote may not say which files of
+  // a person are sent.
+  std::vector<std::string> local_names() const;
 };
 
 // The error names the template.

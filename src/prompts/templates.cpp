@@ -76,7 +76,7 @@ std::string TemplateStore::find(const std::string& name) const {
 }
 
 Result<Template> TemplateStore::load(const std::string& name) const {
-  if (name.starts_with("http://") || name.starts_with("https://")) {
+  if (is_url(name)) {
     const auto yaml = fetch_text(name);
     if (!yaml) {
       return fail(yaml.error().kind, "Could not load template {}: {}", name, yaml.error().message);

@@ -133,6 +133,16 @@ std::vector<std::string_view> unicode_lines(std::string_view text) {
   return lines;
 }
 
+std::string with_plain_newlines(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\r' && i + 1 < text.size() && text[i + 1] == '\n') continue;
+    out += text[i] == '\r' ? '\n' : text[i];
+  }
+  return out;
+}
+
 std::string indented(std::string_view text, std::string_view prefix) {
   std::string out;
   for (const std::string_view line : unicode_lines(text)) {

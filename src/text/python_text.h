@@ -19,6 +19,8 @@ std::string shortened(std::string_view text, size_t length, const Shortening& ho
 
 // With their line ends, which are all that Unicode knows (str.splitlines).
 std::vector<std::string_view> unicode_lines(std::string_view text);
+// "\r\n" and "\r" become "\n", as in files that are opened as text.
+std::string with_plain_newlines(std::string_view text);
 // `prefix` before every line that is not blank.
 std::string indented(std::string_view text, std::string_view prefix);
 // Without the white space at its end, at both ends, without a line's end.

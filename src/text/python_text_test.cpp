@@ -21,6 +21,7 @@ TEST(PythonText, LinesAreUnicodes) {
   EXPECT_EQ(unicode_lines("a\r\nb\rc\n\nd").size(), 5u);
   EXPECT_EQ(unicode_lines("a\xE2\x80\xA8" "b").size(), 2u);
   EXPECT_TRUE(unicode_lines("").empty());
+  EXPECT_EQ(with_plain_newlines("a\r\nb\rc\n\r"), "a\nb\nc\n\n");
   EXPECT_EQ(indented("a\n\n  \nb\n", "> "), "> a\n\n  \n> b\n");
   EXPECT_EQ(without_trailing_space("a b \xC2\xA0\n"), "a b");
 }

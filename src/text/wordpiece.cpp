@@ -106,6 +106,30 @@ std::string text_of(const json* value, std::string_view fallback) {
   return value && value->is_string() ? value->get<std::string>() : std::string(fallback);
 }
 
+std::string type_of(const json* part) {
+  return part ? text_of(member(*part, "type"), "") : "none";
+}
+
+// Whether the post-processor puts the control tokens around a text, and nothing else.
+bool encloses(const json* processor, const WordPieceRules& rules) {
+  const std::string type = type_of(processor);
+  if (type == "BertProcessing") {  // {"cls": ["[CLS]", 101], "sep": ["[SEP]", 102]}
+    const auto is = [&](const char* name, const std::string& token) {
+      const json* pair = member(*processor, name);
+      return pair && pair->is_array() && !pair->empty() && pair->front() == token;
+    };
+    return is("cls", rules.begin) && is("sep", rules.end);
+  }
+  const json* single = type == "TemplateProcessing" ? member(*processor, "single") : nullptr;
+  if (!single || !single->is_array() || single->size() != 3) return false;
+  const auto is = [&](size_t at, const char* kind, const std::string& id) {
+    const json* piece = member((*single)[at], kind);
+    return piece && text_of(member(*piece, "id"), "") == id;
+  };
+  return is(0, "SpecialToken", rules.begin) && is(1, "Sequence", "A") &&
+         is(2, "SpecialToken", rules.end);
+}
+
 bool flag_of(const json& object, const char* name, bool fallback) {
   const json* value = member(object, name);
   return value && value->is_boolean() ? value->get<bool>() : fallback;
@@ -141,7 +165,16 @@ Result<WordPiece> WordPiece::from_json(std::string_view text, const std::string&
     return fail(ErrorKind::kCorrupt, "{}: not a tokenizer.json with a vocabulary", name);
   if (const std::string type = text_of(member(*model, "type"), "WordPiece"); type != "WordPiece")
     return fail(ErrorKind::kUnsupported, "{}: a tokenizer of type '{}', not WordPiece", name, type);
+  if (const std::string type = type_of(member(root, "pre_tokenizer")); type != "BertPreTokenizer") {
+    return fail(ErrorKind::kUnsupported, "{}: a pre-tokenizer of type '{}', not BertPreTokenizer",
+                name, type);
+  }
   WordPieceRules rules;
+  if (const json* processor = member(root, "post_processor"); !encloses(processor, rules)) {
+    return fail(ErrorKind::kUnsupported,
+                "{}: a post-processor of type '{}' that does not make {} TEXT {}", name,
+                type_of(processor), rules.begin, rules.end);
+  }
   const json* normalizer = member(root, "normalizer");
   if (normalizer) {
     if (text_of(member(*normalizer, "type"), "") != "BertNormalizer")

@@ -35,7 +35,7 @@ class WordPiece {
   // vocab.txt: one piece a line, the first is token 0. Errors call the text `name`.
   static Result<WordPiece> from_vocabulary(std::string text, const WordPieceRules& rules,
                                            const std::string& name);
-  // tokenizer.json, whose rules must be BERT's.
+  // tokenizer.json, whose parts must be BERT's: another one, or one too few, makes other ids.
   static Result<WordPiece> from_json(std::string_view text, const std::string& name);
 
   size_t size() const { return size_; }

@@ -68,6 +68,8 @@ TEST(WordPiece, TheSameIdsAsHuggingFace) {
 
 constexpr const char* kJson =
     R"({"normalizer":{"type":"BertNormalizer","lowercase":false,"strip_accents":null},)"
+    R"("pre_tokenizer":{"type":"BertPreTokenizer"},)"
+    R"("post_processor":{"type":"BertProcessing","sep":["[SEP]",1],"cls":["[CLS]",2]},)"
     R"("model":{"type":"WordPiece","unk_token":"[UNK]","max_input_chars_per_word":3,)"
     R"("vocab":{"[UNK]":0,"[CLS]":2,"[SEP]":1,"A":3,"##a":4}}})";
 
@@ -76,6 +78,30 @@ TEST(WordPiece, FromJson) {
   ASSERT_TRUE(made) << made.error().message;
   EXPECT_EQ(made->size(), 5u);
   EXPECT_THAT(made->encode("Aa Aaaa a", kAll).ids, ElementsAre(2, 3, 4, 0, 0, 1));
+}
+
+TEST(WordPiece, PartsThatAreNotBertsAreRefusedByName) {
+  const std::string processor =
+      R"({"type":"BertProcessing","sep":["[SEP]",1],"cls":["[CLS]",2]})";
+  const auto with = [&](std::string_view what, std::string_view other) {
+    std::string json(kJson);
+    json.replace(json.find(what), what.size(), other);
+    const auto made = WordPiece::from_json(json, "t.json");
+    return made ? "" : made.error().message;
+  };
+  const std::string begins = R"({"type":"TemplateProcessing","single":[)";
+  EXPECT_EQ(with(processor, begins + R"({"SpecialToken":{"id":"[CLS]","type_id":0}},)"
+                                     R"({"Sequence":{"id":"A","type_id":0}},)"
+                                     R"({"SpecialToken":{"id":"[SEP]","type_id":0}}]})"),
+            "");
+  EXPECT_EQ(with(processor, begins + R"({"Sequence":{"id":"A","type_id":0}}]})"),
+            "t.json: a post-processor of type 'TemplateProcessing' that does not make [CLS] TEXT "
+            "[SEP]");
+  EXPECT_THAT(with("\"cls\":[\"[CLS]\"", "\"cls\":[\"<s>\""), HasSubstr("'BertProcessing'"));
+  EXPECT_THAT(with(processor, "null"), HasSubstr("a post-processor of type 'none'"));
+  EXPECT_EQ(with("\"BertPreTokenizer\"", "\"Whitespace\""),
+            "t.json: a pre-tokenizer of type 'Whitespace', not BertPreTokenizer");
+  EXPECT_THAT(with("{\"type\":\"BertPreTokenizer\"}", "null"), HasSubstr("of type 'none'"));
 }
 
 TEST(WordPieceHostile, VocabulariesThatLie) {

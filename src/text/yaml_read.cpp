@@ -15,6 +15,8 @@ using nlohmann::ordered_json;
 // More than any template; what aliases could multiply beyond it is an error, not memory.
 constexpr size_t kMostNodes = 100'000;
 constexpr size_t kMostBytes = 16 << 20;
+// Of one mapping, what "<<" brings in counted: an ordered object looks for a key among all of them.
+constexpr size_t kMostKeys = 10'000;
 constexpr int kDeepest = 200;
 constexpr std::string_view kCoreTag = "tag:yaml.org,2002:";
 
@@ -127,10 +129,16 @@ class Reader {
         HOB_TRY_VOID(merge(merged, one, entry.first));
       } else {
         out[key] = std::move(one);
+        HOB_TRY_VOID(check_keys(out, entry.first));
       }
     }
     for (const auto& [key, one] : out.items()) merged[key] = one;
     return merged;
+  }
+
+  static Result<> check_keys(const ordered_json& mapping, const YAML::Node& at) {
+    if (mapping.size() <= kMostKeys) return {};
+    return fail(ErrorKind::kTooLarge, "{}: a mapping has more than {} keys", place(at), kMostKeys);
   }
 
   // The value of "<<": a mapping, or several of which the first wins.
@@ -139,14 +147,15 @@ class Reader {
       for (const auto& [key, one] : mapping.items()) {
         if (!merged.contains(key)) merged[key] = one;
       }
+      return check_keys(merged, at);
     };
-    if (source.is_object()) return add(source), Result<>();
+    if (source.is_object()) return add(source);
     bool all = source.is_array();
     if (all) {
       for (const auto& mapping : source) all = all && mapping.is_object();
     }
     if (!all) return fail(ErrorKind::kInvalid, "{}: '<<' needs a mapping", place(at));
-    for (const auto& mapping : source) add(mapping);
+    for (const auto& mapping : source) HOB_TRY_VOID(add(mapping));
     return {};
   }
 

@@ -175,8 +175,9 @@ nlohmann::ordered_json int_value(std::string_view text) {
   const bool negative = digits.starts_with('-');
   if (negative || digits.starts_with('+')) digits.erase(0, 1);
   if (digits.find(':') != digits.npos) {
-    const double value = sexagesimal(digits);
-    return static_cast<int64_t>(negative ? -value : value);
+    const double value = negative ? -sexagesimal(digits) : sexagesimal(digits);
+    if (std::abs(value) < 0x1p63) return static_cast<int64_t>(value);
+    return value;
   }
   int base = 10;
   if (digits.starts_with("0b")) base = 2, digits.erase(0, 2);

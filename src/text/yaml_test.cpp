@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 
 #include "text/yaml_scalar.h"
@@ -99,6 +100,29 @@ TEST(Yaml, BoundsAliasesAndDepth) {
   std::string dashes;
   for (int i = 0; i < 50'000; ++i) dashes += "- ";
   EXPECT_NE(error_of(dashes + "x"), "");
+}
+
+TEST(Yaml, WholeNumbersBeyondAllBounds) {
+  EXPECT_EQ(yaml_value("1:30"), 90);
+  EXPECT_EQ(yaml_value("99999999999999999999:00"), 6e21);
+  EXPECT_EQ(yaml_value("-99999999999999999999:00"), -6e21);
+  std::string minutes = "1";
+  for (int i = 0; i < 500; ++i) minutes += ":00";
+  EXPECT_TRUE(std::isinf(yaml_value(minutes).get<double>()));
+}
+
+TEST(Yaml, BoundsTheKeysOfAMapping) {
+  const auto keys = [](size_t first, size_t count) {
+    std::string text = "{";
+    for (size_t i = first; i < first + count; ++i) text += fmt::format("k{}: 1, ", i);
+    return text + "}\n";
+  };
+  const std::string said = "a mapping has more than 10000 keys";
+  EXPECT_EQ(parse_yaml(keys(0, 10'000))->size(), 10'000u);
+  EXPECT_EQ(error_of(keys(0, 10'001)), "line 1: " + said);
+  const std::string two = "a: &a " + keys(0, 9'000) + "b: &b " + keys(9'000, 9'000);
+  EXPECT_EQ(error_of(two + "c:\n  <<: [*a, *b]\n"), "line 4: " + said);
+  EXPECT_EQ(error_of(two + "c:\n  <<: *a\n  <<: *b\n"), "line 5: " + said);
 }
 
 TEST(Yaml, DeepValuesAreNotWritten) {
