@@ -15,7 +15,7 @@ namespace hob::chat {
 
 struct TurnRequest {
   ModelRequest model;
-  std::string source;     // of turn_records: "prompt", "chat", "batch"
+  std::string source;     // of turn_records: "prompt", "chat", "batch", "cmd"
   std::string thread_id;  // empty: a new thread
   // How many of the messages the ledger has, and the hash of the last of them.
   size_t stored_messages = 0;
