@@ -43,8 +43,8 @@ struct TurnResult {
 Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnRequest& request,
                             const OnText& on_text);
 
-// The message that a reply becomes: reasoning, then text. Where nothing was said it has no parts; it
-// stands between one question and the next all the same.
+// The message that a reply becomes: reasoning, then text. Where nothing was said it has no parts;
+// it stands between one question and the next all the same.
 std::vector<store::Message> reply_messages(const std::string& text, const std::string& reasoning);
 
 }  // namespace hob::chat

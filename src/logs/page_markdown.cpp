@@ -102,8 +102,8 @@ int leave_block(MD_BLOCKTYPE type, void* detail, void* user) {
   return 0;
 }
 
-// md4c takes "&name;", "&#digits;" and "&#xdigits;" as one. Names are the browser's to know, but those
-// of characters that must not work unseen.
+// md4c takes "&name;", "&#digits;" and "&#xdigits;" as one. Names are the browser's to know, but
+// those of characters that must not work unseen.
 std::string entity(std::string_view text) {
   if (text == "&lrm;") text = "&#x200E;";
   if (text == "&rlm;") text = "&#x200F;";
@@ -148,7 +148,8 @@ int enter_span(MD_SPANTYPE type, void* detail, void* user) {
                         std::find(renderer.links.begin(), renderer.links.end(), true) ==
                             renderer.links.end();
     if (linked)
-      renderer.out += fmt::format("<a rel=\"noreferrer noopener\" href=\"{}\">", attribute_text(attribute));
+      renderer.out += fmt::format("<a rel=\"noreferrer noopener\" href=\"{}\">",
+                                  attribute_text(attribute));
     renderer.links.push_back(linked);
     renderer.image_depth += type == MD_SPAN_IMG;
   } else if (const char* tag = tag_of(type); tag && renderer.image_depth == 0) {
