@@ -83,7 +83,7 @@ TEST(PriceFile, AnOlderListLeavesNewerPricesAsTheyAre) {
   PriceTable table = PriceTable::built_in();
   apply_prices(table, list(kCurrent), "2026-03-01");
   const auto older = list(R"({"updated_at": "2026-02-01", "prices": [
-    {"id": "o3", "vendor": "openai", "name": "o3", "input": 1.5, "output": 6, "input_cached": null}]})");
+    {"id": "o3", "vendor": "openai", "name": "o3", "input": 1.5, "output": 6}]})");
   EXPECT_THAT(apply_prices(table, older, older.as_of).changed, ElementsAre("o3"));
   EXPECT_EQ(input(table, "o3", "2026-01-31"), "2");
   EXPECT_EQ(input(table, "o3", "2026-02-01"), "1.5");

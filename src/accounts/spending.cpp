@@ -18,8 +18,8 @@ using store::text_of;
 
 constexpr int kTurnsForPace = 200;
 
-// Turns, with hob's records where there are any; those of llm before version 0.32. What is a turn as
-// well counts as the turn. The columns are those that read_turn() takes.
+// Turns, with hob's records where there are any; those of llm before version 0.32. What is a turn
+// as well counts as the turn. The columns are those that read_turn() takes.
 constexpr const char* kRecorded = R"sql(
 select t.id, t.thread_id, h.name, t.model, coalesce(nullif(t.resolved_model, ''), t.model),
   t.datetime_utc, t.input_tokens, t.output_tokens, t.token_details, r.price_json, r.provider,

@@ -157,7 +157,8 @@ TEST_F(SpendingTest, OlderLogsCountOnceAndAsWhoAnswered) {
   for (const char* id : {"1", "2"}) {
     exec(fmt::format(
         "insert into responses (id, model, resolved_model, datetime_utc, input_tokens, "
-        "output_tokens) values ('{}', 'my-best', 'gpt-4o', '2025-01-01T00:00:00+00:00', 1000000, 0)",
+        "output_tokens) values ('{}', 'my-best', 'gpt-4o', '2025-01-01T00:00:00+00:00', "
+        "1000000, 0)",
         id));
   }
   const auto models = report(GroupBy::kModel);

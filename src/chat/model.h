@@ -51,8 +51,8 @@ struct ModelRequest {
   bool raw = false;                        // the last text is the prompt as it stands
   int alternatives = engine::kNoLogprobs;  // as ReplyOptions'
   const std::atomic<bool>* cancel = nullptr;
-  // Hears what will decide the reply, before anything is computed; may be null. A model that keeps no
-  // such record does not call it.
+  // Hears what will decide the reply, before anything is computed; may be null. A model that keeps
+  // no such record does not call it.
   std::function<void(const store::TurnRecord&)> on_record;
 };
 

@@ -52,7 +52,8 @@ class Replayer {
   Replayer(ModelStore models, int threads, const std::atomic<bool>* cancel = nullptr)
       : models_(std::move(models)), threads_(threads), cancel_(cancel) {}
 
-  // kUnsupported, naming why, for a turn that no engine computed or that came to no end; kCancelled.
+  // kUnsupported, naming why, for a turn that no engine computed or that came to no end;
+  // kCancelled.
   Result<Replay> replay(store::Ledger& ledger, const std::string& turn_id);
 
  private:

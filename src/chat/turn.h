@@ -20,7 +20,7 @@ namespace hob::chat {
 
 struct TurnRequest {
   ModelRequest model;
-  std::string source;     // of turn_records: "prompt", "chat", "batch"
+  std::string source;     // of turn_records: "prompt", "chat", "batch", "cmd"
   std::string thread_id;  // empty: a new thread
   // How many of the messages the ledger has, and the hash of the last of them.
   size_t stored_messages = 0;
@@ -61,8 +61,8 @@ using OnReply = std::function<void(const ModelReply&)>;
 Result<TurnResult> run_turn(Model& model, store::Ledger* ledger, const TurnRequest& request,
                             const OnText& on_text, const OnReply& on_reply = nullptr);
 
-// The message that a reply becomes: reasoning, then text. Where nothing was said it has no parts; it
-// stands between one question and the next all the same.
+// The message that a reply becomes: reasoning, then text. Where nothing was said it has no parts;
+// it stands between one question and the next all the same.
 std::vector<store::Message> reply_messages(const std::string& text, const std::string& reasoning);
 
 }  // namespace hob::chat

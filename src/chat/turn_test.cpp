@@ -241,7 +241,8 @@ TEST(RunTurn, AFailedTurnHasWhatItsReplyWasToDependOn) {
     if (jobs-- == 0) return std::nullopt;
     return TurnJob{request, [](Result<TurnResult> result) { EXPECT_FALSE(result); }};
   }));
-  const auto turns = ledger.database().read([](SQLite::Database& sql) -> Result<std::vector<std::string>> {
+  using Ids = Result<std::vector<std::string>>;
+  const auto turns = ledger.database().read([](SQLite::Database& sql) -> Ids {
     std::vector<std::string> ids;
     SQLite::Statement rows(sql, "select turn_id from turn_records where state = 'failed'");
     while (rows.executeStep()) ids.push_back(rows.getColumn(0).getString());
@@ -269,7 +270,8 @@ TEST(RunTurn, WhereModelAndLedgerFailBothErrorsAreTold) {
     }));
   });
   ASSERT_FALSE(failed);
-  EXPECT_THAT(failed.error().message, HasSubstr("the line broke; and the turn is not in the ledger: "));
+  EXPECT_THAT(failed.error().message,
+              HasSubstr("the line broke; and the turn is not in the ledger: "));
 }
 
 TEST(RunTurn, AReplyThatSaysNothingStandsBetweenTwoQuestions) {

@@ -154,7 +154,8 @@ void explain_hosted(Io& io, const EstimateFlags& flags, const Estimate& estimate
            accounts::dollars(estimate.output), accounts::dollars(estimate.total),
            accounts::exact_text(estimate.total));
   io.print("  price of {}{}: {}, as of {}\n", row.from.empty() ? "unknown beginning" : row.from,
-           row.to.empty() ? " on" : fmt::format(" to {}", row.to), safe_line(row.source), row.as_of);
+           row.to.empty() ? " on" : fmt::format(" to {}", row.to), safe_line(row.source),
+           row.as_of);
 }
 
 void explain_local(Io& io, const EstimateFlags& flags, const Estimate& estimate) {

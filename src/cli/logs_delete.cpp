@@ -44,7 +44,7 @@ Result<> delete_logs(Io& io, const DeleteFlags& flags) {
   io.print("{}\n", line);
   if (!counts.overwritten) {
     io.note(fmt::format(
-        "Another program has the ledger open: until it ends, {}-wal still holds what was deleted.\n",
+        "Another program has the ledger open: until it ends, {}-wal holds what was deleted.\n",
         safe_line(ledger.path())));
   }
   return {};

@@ -12,7 +12,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// "98.0KB", "1.2MB": as llm prints sizes.
+// "98.00KB", "1.25MB": as llm prints sizes.
 std::string size_text(uint64_t bytes) {
   double size = static_cast<double>(bytes);
   for (const char* unit : {"B", "KB", "MB", "GB"}) {

@@ -118,7 +118,8 @@ std::string html_page(const Transcript& transcript) {
   if (!turns.empty()) {
     out += fmt::format("<p class=\"facts\">Conversation {}, {} turn{}, {} UTC</p>\n",
                        html_escaped(turns.front().conversation_id.value_or("")), turns.size(),
-                       turns.size() == 1 ? "" : "s", html_escaped(minute_of(turns.front().datetime_utc)));
+                       turns.size() == 1 ? "" : "s",
+                       html_escaped(minute_of(turns.front().datetime_utc)));
   }
   store::Text system;
   for (const auto& turn : turns) {

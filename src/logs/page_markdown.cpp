@@ -101,8 +101,8 @@ int leave_block(MD_BLOCKTYPE type, void* detail, void* user) {
   return 0;
 }
 
-// md4c takes "&name;", "&#digits;" and "&#xdigits;" as one. Names are the browser's to know, but those
-// of characters that must not work unseen.
+// md4c takes "&name;", "&#digits;" and "&#xdigits;" as one. Names are the browser's to know, but
+// those of characters that must not work unseen.
 std::string entity(std::string_view text) {
   if (text == "&lrm;") text = "&#x200E;";
   if (text == "&rlm;") text = "&#x200F;";

@@ -87,7 +87,8 @@ void EnergyCounter::begin() {
 
 void EnergyCounter::sample() {
   const auto last = std::exchange(sampled_, std::chrono::steady_clock::now());
-  const double most = std::chrono::duration<double, std::micro>(sampled_ - last).count() * kMostWatts;
+  const std::chrono::duration<double, std::micro> gap = sampled_ - last;
+  const double most = gap.count() * kMostWatts;  // microjoules
   for (size_t i = 0; counting_ && i < zones_.zones.size(); ++i) {
     const auto now = read_number(zones_.zones[i].file);
     if (!now) {

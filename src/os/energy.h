@@ -41,15 +41,15 @@ struct RaplZones {
   static constexpr const char* kPowercap = "/sys/class/powercap";
 };
 
-// Runs from start() to stop(). A package of 200 W goes through the 262 kJ that its counter holds in 20
-// minutes, so long work must call sample() from time to time. Where a counter may have turned between
-// two readings, its joules count for nothing. Not thread-safe.
+// Runs from start() to stop(). A package of 200 W goes through the 262 kJ that its counter holds in
+// 20 minutes, so long work must call sample() from time to time. Where a counter may have turned
+// between two readings, its joules count for nothing. Not thread-safe.
 class EnergyCounter {
  public:
   static EnergyCounter start(RaplZones zones = RaplZones::find());
   void sample();
-  // What was used since start() or the last lap(). A counter that failed or may have turned meanwhile
-  // leaves processor time alone.
+  // What was used since start() or the last lap(). A counter that failed or may have turned
+  // meanwhile leaves processor time alone.
   EnergyUse lap();
   EnergyUse stop() { return lap(); }
 

@@ -69,9 +69,9 @@ bool may_write(const std::string& path) {
   return ::access(path.c_str(), W_OK) == 0 && ::access(folder.c_str(), W_OK) == 0;
 }
 
-// A file to be read. In WAL mode that needs its side files, and the right to write, to take them away
-// again. Where they cannot be made and none is there, the file is complete by itself and nobody
-// writes to it.
+// A file to be read. In WAL mode that needs its side files, and the right to write, to take them
+// away again. Where they cannot be made and none is there, the file is complete by itself and
+// nobody writes to it.
 std::string reader_uri(const std::string& path) {
   if (may_write(path)) return uri_of(path, "?mode=rw");
   return uri_of(path, os::file_exists(path + "-wal") ? "?mode=ro" : "?immutable=1");

@@ -132,7 +132,8 @@ Result<std::vector<Message>> read_chain(SQLite::Database& sql, const std::string
   const auto stored = chain.between(tip, "");
   if (const std::string& before = stored.empty() ? tip : stored.front()->parent; !before.empty()) {
     return fail(ErrorKind::kCorrupt,
-                "{}: the conversation cannot be read: its message {} is missing or its own ancestor",
+                "{}: the conversation cannot be read: its message {} is missing or its own "
+                "ancestor",
                 name, before);
   }
   std::vector<Message> messages;

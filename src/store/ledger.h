@@ -87,7 +87,8 @@ class Ledger {
   static Result<Ledger> memory();
 
   Result<StartedTurn> begin(const TurnStart& start);
-  // The hash of the thread's last message now. kNotFound where the turn is gone; nothing is written.
+  // The hash of the thread's last message now. kNotFound, and nothing is written, where the turn is
+  // gone.
   Result<std::string> finish(const StartedTurn& turn, const TurnEnd& end);
 
   // Which file the model was, by its SHA-256, where that is known only after the end.

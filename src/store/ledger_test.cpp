@@ -209,8 +209,8 @@ TEST(Ledger, TheBytesOfAnAttachmentStayWhenItComesAgainByPath) {
   Ledger ledger = fresh();
   const std::string path = testing::TempDir() + "attached.png";
   ASSERT_TRUE(os::write_file_atomically(path, "bytes"));
-  for (const Attachment& attachment :
-       {Attachment{.type = "image/png", .content = "bytes"}, Attachment{.type = "image/png", .path = path}}) {
+  for (const Attachment& attachment : {Attachment{.type = "image/png", .content = "bytes"},
+                                       Attachment{.type = "image/png", .path = path}}) {
     TurnStart start = asking("");
     start.messages[0].parts[0].text = attachment.path;  // another message each time
     start.messages[0].parts.push_back({.kind = PartKind::kAttachment, .attachment = attachment});

@@ -67,7 +67,8 @@ delete from turn_commands where turn_id in (select id from temp.gone);
 delete from turn_records where turn_id in (select id from temp.gone);
 )sql";
 
-// A thread ends where the newest of its turns that came to an end does; without turns there is none.
+// A thread ends where the newest of its turns that came to an end does; without turns there is
+// none.
 constexpr const char* kSettleThreads = R"sql(
 delete from temp.maybe_threads where id in
   (select m.id from temp.maybe_threads m where exists

@@ -18,8 +18,8 @@ namespace hob::store {
 struct DeleteCounts {
   int64_t turns = 0, conversations = 0, messages = 0, attachments = 0, fragments = 0;
   int64_t shared_messages = 0;  // of the turns' own messages: those that others still need
-  // Else another program has the ledger open, and until that ends the write-ahead log beside the file
-  // still holds what is gone.
+  // Else another program has the ledger open, and until that ends the write-ahead log beside the
+  // file still holds what is gone.
   bool overwritten = true;
 };
 

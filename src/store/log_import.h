@@ -4,8 +4,8 @@
 //   0.4 to 0.31          conversations, responses: likewise; both programs read them as they are
 //   before 0.4           one table, `logs` or `log`: rows become responses, chats conversations
 //
-// What is there already is left alone, so importing twice adds nothing. The other file is only read:
-// neither the right to write to it is needed, nor that nobody else does.
+// What is there already is left alone, so importing twice adds nothing. The other file is only
+// read: neither the right to write to it is needed, nor that nobody else does.
 #pragma once
 
 #include <cstdint>

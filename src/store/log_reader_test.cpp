@@ -22,8 +22,8 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
-// s (system) <- u1 <- a1 <- u2 <- a2, and a fork: a1 <- u3 <- a3. Turns t1, t2 in thread A, t3, which
-// failed, in B.
+// s (system) <- u1 <- a1 <- u2 <- a2, and a fork: a1 <- u3 <- a3. Turns t1, t2 in thread A; t3,
+// which failed, in B.
 constexpr const char* kTwoThreads = R"sql(
 insert into messages values ('s', null, 'system', null), ('u1', 's', 'user', null),
   ('a1', 'u1', 'assistant', null), ('u2', 'a1', 'user', null), ('a2', 'u2', 'assistant', null),
@@ -414,11 +414,12 @@ TEST_F(LogReader, DeletingATurnKeepsWhatOthersNeed) {
 
 TEST_F(LogReader, WhatIsDeletedIsGoneFromTheFile) {
   const auto holds = [&](const char* text) {
-    return std::any_of(fs::directory_iterator(folder_), fs::directory_iterator(), [&](const auto& entry) {
+    const auto in = [&](const fs::directory_entry& entry) {
       std::ifstream file(entry.path(), std::ios::binary);
       const std::string bytes{std::istreambuf_iterator<char>(file), {}};
       return bytes.find(text) != std::string::npos;
-    });
+    };
+    return std::any_of(fs::directory_iterator(folder_), fs::directory_iterator(), in);
   };
   auto db = ledger("a.db", kTwoThreads);
   // As SQLite is where no distributor has set it otherwise.

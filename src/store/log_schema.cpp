@@ -224,7 +224,8 @@ void create_llm_tables(SQLite::Database& sql) {
   // With these tables beside them nobody would look for the rows that are there.
   if (!sql.tableExists("responses") && !sql.tableExists("turns") &&
       !oldest_table(sql, "main").empty()) {
-    throw SQLite::Exception("a log of llm before 0.4, only to be read: 'hob logs import' takes it over");
+    throw SQLite::Exception(
+        "a log of llm before 0.4, only to be read: 'hob logs import' takes it over");
   }
   sql.exec(kResponseTables);
   // A file of an older llm has the table without what came later.

@@ -8,8 +8,8 @@
 
 namespace hob::store {
 
-// For Database::open. A file that llm made gets what it lacks; what is in it stays. One of llm before
-// 0.4 is refused.
+// For Database::open. A file that llm made gets what it lacks; what is in it stays. One of llm
+// before 0.4 is refused.
 std::span<const Migration> log_migrations();
 
 }  // namespace hob::store

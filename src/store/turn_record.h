@@ -15,7 +15,7 @@ namespace hob::store {
 struct TurnRecord {
   std::string state;  // "running", "done", "stopped", "failed"
   std::string error;
-  std::string source;    // "prompt", "chat", "batch": the command
+  std::string source;    // "prompt", "chat", "batch", "cmd": the command
   std::string finish;    // "end", "stop", "length", "context_full", "cancelled"
   std::string provider;  // "local", "echo"
 
