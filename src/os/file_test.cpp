@@ -39,13 +39,13 @@ TEST_F(File, MapsWhatWasWritten) {
 }
 
 TEST_F(File, KnowsWhetherItIsStillTheSame) {
-  ASSERT_TRUE(write_file_atomically(at("x"), "one"));
-  const auto file = MappedFile::open(at("x"));
+  ASSERT_TRUE(write_file_atomically(path("x"), "one"));
+  const auto file = MappedFile::open(path("x"));
   ASSERT_TRUE(file);
-  EXPECT_EQ(*file_state(at("x")), file->state());
-  ASSERT_TRUE(write_file_atomically(at("x"), "two"));
-  EXPECT_FALSE(*file_state(at("x")) == file->state());
-  EXPECT_FALSE(file_state(at("none")));
+  EXPECT_EQ(*file_state(path("x")), file->state());
+  ASSERT_TRUE(write_file_atomically(path("x"), "two"));
+  EXPECT_FALSE(*file_state(path("x")) == file->state());
+  EXPECT_FALSE(file_state(path("none")));
 }
 
 TEST_F(File, MapsAnEmptyFile) {
