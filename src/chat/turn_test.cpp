@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <utility>
 
 #include "chat/model_hash.h"
 #include "chat/replay.h"
@@ -236,9 +237,9 @@ TEST(RunTurn, AFailedTurnHasWhatItsReplyWasToDependOn) {
   TurnRequest request = asking(prompt);
   request.model.options = *model->check_options({{"seed", "7"}});
   EXPECT_FALSE(run_turn(*model, &ledger, request, nullptr));
-  auto jobs = 1;
+  bool asked = false;
   ASSERT_TRUE(run_turns(*model, &ledger, 2, [&]() -> std::optional<TurnJob> {
-    if (jobs-- == 0) return std::nullopt;
+    if (std::exchange(asked, true)) return std::nullopt;
     return TurnJob{request, [](Result<TurnResult> result) { EXPECT_FALSE(result); }};
   }));
   using Ids = Result<std::vector<std::string>>;
