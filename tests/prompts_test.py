@@ -438,7 +438,8 @@ class PromptTest(Case):
         self.write("rules.txt", "be brief")
         self.write("t.yaml", "system: be brief", self.home / "templates")
         for flags in (["-s", "x"], ["--sf", "rules.txt"], ["-t", "t"]):
-            self.assertIn("keeps the system prompt", self.refused("chat", "-c", *flags, stdin="hi\n"))
+            said = self.refused("chat", "-c", *flags, stdin="hi\n")
+            self.assertIn("keeps the system prompt", said)
 
     def test_a_command_is_only_printed_without_a_terminal(self):
         marker = self.work / "ran"

@@ -1,8 +1,8 @@
 // hob files: files and folders as one text for a prompt. Flags, output and rules are those of
 // simonw's files-to-prompt 0.6, byte for byte, whose ignore rules are simpler than git's: a pattern
 // is held against names, not paths, and counts for all that comes after it. (Fragments of dir: have
-// git's own rules.) --budget and --sort are hob's; the file that -o names comes into being at the end
-// and is none of those below a folder.
+// git's own rules.) --budget and --sort are hob's; the file that -o names comes into being at the
+// end and is none of those below a folder.
 #include <algorithm>
 #include <filesystem>
 #include <functional>

@@ -66,8 +66,8 @@ Result<bool> read_pooling(const std::string& folder) {
     const std::string kind = type.substr(type.rfind('.') + 1);
     if (kind != "Transformer" && kind != "Pooling" && kind != "Normalize") {
       return fail(ErrorKind::kUnsupported,
-                  "{}: a module of type '{}'; Transformer, Pooling and Normalize are supported", list,
-                  type);
+                  "{}: a module of type '{}'; Transformer, Pooling and Normalize are supported",
+                  list, type);
     }
     normalises |= kind == "Normalize";
   }

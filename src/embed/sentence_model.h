@@ -3,8 +3,8 @@
 //
 // A folder as the library lays it out: config.json, model.safetensors, vocab.txt or tokenizer.json,
 // and where they are there modules.json, 1_Pooling/config.json, sentence_bert_config.json and
-// tokenizer_config.json. Other modules and kinds of pooling are refused by name. Texts run together,
-// one behind the other without padding; a text's vector has the same bits in any company.
+// tokenizer_config.json. Other modules and kinds of pooling are refused by name. Texts run
+// together, one behind the other without padding; a text's vector has the same bits in any company.
 #pragma once
 
 #include "embed/model.h"

@@ -16,7 +16,7 @@ using nlohmann::json;  // sorted: the tensors' order is that of their bytes
 
 constexpr uint64_t kMostHeader = 100'000'000;  // bytes; the format's own limit
 constexpr int kDeepest = 3;                    // object, tensor, shape
-constexpr size_t kMostNames = 4'000'000;       // of tensors and their fields: a million tensors
+constexpr size_t kMostNames = 1'000'000;       // of tensors and of their three fields
 constexpr size_t kMostDims = 8;
 
 struct Type {

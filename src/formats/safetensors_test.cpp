@@ -129,10 +129,10 @@ TEST(SafetensorsHostile, NamesWithoutEnd) {
     for (size_t i = 0; i < count; ++i) text += fmt::format("{}\"{}\":1", i > 0 ? "," : "", i);
     return text + "}";
   };
-  const Exact many(with_length(header(300'000), ""));
+  const Exact many(with_length(header(200'000), ""));
   EXPECT_THAT(many.parse().error().message, HasSubstr("its entry is not an object"));
-  const Exact more(with_length(header(4'000'001), ""));
-  EXPECT_THAT(more.parse().error().message, HasSubstr("header has more than 4000000 names"));
+  const Exact more(with_length(header(1'000'001), ""));
+  EXPECT_THAT(more.parse().error().message, HasSubstr("header has more than 1000000 names"));
 }
 
 TEST(SafetensorsHostile, RandomDamageNeverReadsOutside) {

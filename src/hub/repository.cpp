@@ -19,7 +19,7 @@ using Json = nlohmann::json;
 
 constexpr size_t kLongestAnswer = size_t{64} << 20;
 constexpr int kMostAttempts = 8;
-constexpr size_t kMostNamed = 40;       // files in an error
+constexpr size_t kMostNamed = 40;      // files in an error
 constexpr size_t kLongestName = 1024;  // of a file or of what a person asks for; systems allow 4096
 
 std::string trimmed_line(std::string text) {

@@ -119,7 +119,7 @@ struct Walk {
     const size_t count = git_tree_entrycount(tree);
     entries += count;
     if (entries > kMostEntries) {
-      return fail(ErrorKind::kTooLarge, "{}: more than {} files and folders", source, kMostEntries);
+      return fail(ErrorKind::kTooLarge, "{} more than {} files and folders", source, kMostEntries);
     }
     for (size_t i = 0; i < count; ++i) {
       const git_tree_entry* entry = git_tree_entry_byindex(tree, i);

@@ -28,7 +28,8 @@ std::string one_line(std::string_view name) {
     const auto length = static_cast<size_t>(next.length);
     const char32_t c = next.code_point;
     const bool control = c < ' ' || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029;
-    out += next.head == text::Utf8Head::kWhole && !control ? name.substr(0, length) : "\xEF\xBF\xBD";
+    const bool shown = next.head == text::Utf8Head::kWhole && !control;
+    out += shown ? name.substr(0, length) : "\xEF\xBF\xBD";
     name.remove_prefix(length);
   }
   return out;

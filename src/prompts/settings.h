@@ -1,6 +1,6 @@
 // The person's small files about models: aliases.json, model_options.json, default_model.txt, with
-// the names, the layout and the meaning that llm gives them. Aliases in llm's own folder count where
-// hob has none of the name; nothing is written there.
+// the names, the layout and the meaning that llm gives them. Aliases in llm's own folder count
+// where hob has none of the name; nothing is written there.
 //
 // A file that is not what it should be counts as an error when it is read for a purpose, and is
 // never overwritten: the person's entries would be lost. Processes that change one take turns.

@@ -80,7 +80,8 @@ TEST_F(SettingsTest, ThoseWhoChangeAFileTakeTurns) {
     });
   }
   for (auto& thread : threads) thread.join();
-  EXPECT_EQ(Aliases(path("new/aliases.json"), "").all()->size(), static_cast<size_t>(kThreads * kEach));
+  const auto all = Aliases(path("new/aliases.json"), "").all();
+  EXPECT_EQ(all->size(), static_cast<size_t>(kThreads * kEach));
 }
 
 TEST_F(SettingsTest, TemplatesOfBothFolders) {
