@@ -19,7 +19,7 @@ std::vector<OptionFact> local_options() {
   for (const auto& option : engine::sampler_option_table()) {
     out.push_back({std::string(option.name), std::string(option.type), std::string(option.help)});
   }
-  out.push_back({"max_tokens", "int", "longest reply, as -n"});
+  out.push_back({"max_tokens", "int", "longest reply, as --tokens"});
   out.push_back({"stop", "str", "end the reply before this text, as --stop"});
   return out;
 }

@@ -2,7 +2,7 @@
 //
 // Covers: a line break, which a terminal would take for the Enter that only the person may press;
 // control characters and escape sequences; characters that make text read differently from what it
-// is; a fence or a prompt mark around the command. Does not cover: what the command does. The
+// is; a fence or a prompt mark around the command; a sentence with a command in it. Does not cover: what the command does. The
 // person reads it before it runs.
 #pragma once
 
