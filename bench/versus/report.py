@@ -115,6 +115,11 @@ def rows(found):
         )
 
 
+def rounds_text(about):
+    count = about["rounds"]
+    return "one round" if count == 1 else f"medians of {count} rounds"
+
+
 def text(found):
     table = [HEAD, *rows(found)]
     widths = [max(len(row[i]) for row in table) for i in range(len(HEAD))]
@@ -134,7 +139,7 @@ def _heading(about):
         f"{cpu['model']}, {cpu['usable_cores']} cores ({' '.join(cpu['features'])}),"
         f" {about['memory_gb']} GB, Linux {about['kernel']}",
         f"hob {about['hob']}; {'; '.join(_versions(about))}",
-        f"{about['date']}, {about['threads']} threads, medians of {about['rounds']} rounds:"
+        f"{about['date']}, {about['threads']} threads, {rounds_text(about)}:"
         f" {about['command']}",
     ]
 
