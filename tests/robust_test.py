@@ -1,6 +1,6 @@
 """Tests of hob where the world is against it: standard streams that are closed, input that is no
-text or very long, folders that may not be written, disks that fill up, databases that stay locked,
-narrow terminals, Ctrl-C at any moment.
+text or very long, hostile pages, folders that may not be written, disks that fill up, databases that
+stay locked, narrow terminals, Ctrl-C at any moment.
 
 The model is the built-in `echo`, so that what is tested is the program around the model. Whatever
 happens: no signal but the one that was sent, at most one line of error, and a ledger that SQLite
@@ -14,6 +14,7 @@ import os
 import pathlib
 import pty
 import pwd
+import resource
 import select
 import shutil
 import signal
@@ -144,6 +145,64 @@ class RobustTest(unittest.TestCase):
         self.assertEqual(self.hob(input=text.encode()).returncode, 0)
         self.assertEqual(json.loads(self.hob("logs", "--json").stdout)[0]["prompt"], text)
         self.assert_whole(1)
+
+    # --- pages ---
+
+    def stripped(self, page):
+        """What `hob html` makes of a page: status, standard error, and the megabytes it took at most."""
+        path = self.root / "page.html"
+        path.write_bytes(page)
+        with open(self.root / "err", "w+b") as err:
+            child = subprocess.Popen(
+                [HOB, "html", "-i", path],
+                env=self.env,
+                stdout=subprocess.DEVNULL,
+                stderr=err,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS)),
+            )
+            _, status, usage = os.wait4(child.pid, 0)
+            child.returncode = os.waitstatus_to_exitcode(status)
+            err.seek(0)
+            return child.returncode, err.read().decode(), usage.ru_maxrss / 1024
+
+    def test_hostile_pages(self):
+        numbered = lambda form, count: b"".join(form % i for i in range(count))
+        size = 24 << 20
+        pages = {
+            "nested": (b"<div>", b"elements nest deeper"),
+            "tables": (b"<table><tr><td>", b"elements nest deeper"),
+            "unclosed paragraphs": (b"<p>", b"elements, attributes and texts"),
+            "unclosed formatting": (b"<b><p>", b"elements, attributes and texts"),
+            "many": (b"<br>", b"elements, attributes and texts"),
+            "hidden": (b"<i hidden></i>", b"elements, attributes and texts"),
+            "copied": (numbered(b"<b id=%d>", 400), b"</p><p>x", b"elements, attributes and texts"),
+            "walked": (b"<span>" * 900, b"</x>", b"more tags than can be read"),
+            "scopes": (b"<span>" * 900, b"<p></p>", b"more tags than can be read"),
+            "attributes": (b"<p" + numbered(b" a%d", 2_000_000), b"", b"512 attributes"),
+            "names": (numbered(b"</x%d>", 1_000_000), b"", b"different names"),
+        }
+        for name, (*parts, words) in pages.items():
+            begin, repeated = parts if len(parts) == 2 else (b"", *parts)
+            page = begin + repeated * ((size - len(begin)) // max(1, len(repeated)))
+            with self.subTest(name):
+                status, message, megabytes = self.stripped(page)
+                self.assertEqual((status, message.count("\n")), (1, 1), message)
+                self.assertIn(words.decode(), message)
+                self.assertLess(megabytes, 700)
+
+    def test_a_long_page_is_no_hostile_one(self):
+        row = b"<tr><td class=a>one</td><td>two <b>three</b></td></tr>\n"
+        for page in (
+            b"<table>" + row * 150_000 + b"</table>",
+            b"<!-- " + b"<p a b c>" * 2_000_000 + b" -->text",
+            b"<script>" + b"if (a <b && c d e) " * 1_000_000 + b"</script>text",
+            b"<p title='" + b"<b c d e " * 2_000_000 + b"'>text",
+            b"word " * 4_000_000,
+        ):
+            with self.subTest(page[:20]):
+                status, message, megabytes = self.stripped(page)
+                self.assertEqual((status, message), (0, ""))
+                self.assertLess(megabytes, 700)
 
     # --- folders and disks ---
 

@@ -2,13 +2,14 @@
 //! include/hob_rust.h.
 //!
 //! This file is the border: pointers in, owned texts out, panics stopped. What templates mean is in `template`, what
-//! constraints mean in `constraint`, what stays of a page in `html`.
+//! constraints mean in `constraint`, how a page is read in `page`, what stays of it in `html`.
 
 mod constraint;
 mod formats;
 mod gbnf;
 mod html;
 mod json;
+mod page;
 mod pattern;
 mod python;
 mod schema;

@@ -59,7 +59,7 @@ TEST(Cost, PredictionsSayThatTheyAreEstimates) {
   const auto several = predicted_cost(table, "gpt-4o", kThree, 500, "2025-01-01");
   ASSERT_TRUE(several.has_value());
   EXPECT_THAT(prediction_text(*several),
-              HasSubstr("$0.015 for 3 prompts, at most $0.03 with 3 x 500 tokens of reply"));
+              HasSubstr("$0.02 for 3 prompts, at most $0.03 with 3 x 500 tokens of reply"));
   EXPECT_FALSE(predicted_cost(table, "my-local-model", kOne, 1, "2025-01-01").has_value());
 }
 

@@ -122,11 +122,11 @@ class Recording {
 
  private:
   store::TurnStart start() const {
-    store::TurnStart start = start_of(model_, request_);
-    start.thread_id = thread_id_;
-    start.turn_id = turn_id_;
-    start.datetime = datetime_;
-    return start;
+    store::TurnStart out = start_of(model_, request_);
+    out.thread_id = thread_id_;
+    out.turn_id = turn_id_;
+    out.datetime = datetime_;
+    return out;
   }
 
   Result<> begin() {

@@ -279,7 +279,8 @@ TEST(RunTurn, AReplyThatSaysNothingStandsBetweenTwoQuestions) {
   auto ledger = fresh();
   const auto roles = [&](const std::string& thread) {
     std::vector<std::string> out;
-    for (const auto& message : ledger.thread(thread)->messages) out.push_back(message.role);
+    const auto found = ledger.thread(thread);
+    for (const auto& message : found->messages) out.push_back(message.role);
     return out;
   };
   const auto silent = run_turn(*echo_model(), &ledger, asking(R"({"raw": ""})"), nullptr);

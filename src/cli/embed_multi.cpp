@@ -149,9 +149,9 @@ Result<Source> text_source(Io& io, const MultiFlags& flags) {
   const bool strict = !standard || embed::is_document(*text, format);
   const bool counts = strict || io.err_terminal;
   return Source{[=]() -> Result<uint64_t> {
-                  if (!counts) return 0;
+                  if (!counts) return uint64_t{0};
                   auto total = embed::count_rows(*text, format, name);
-                  if (!total && !strict) return 0;
+                  if (!total && !strict) return uint64_t{0};
                   return total;
                 },
                 [=](const embed::Take& take) {
