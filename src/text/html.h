@@ -1,6 +1,6 @@
-// The readable text of an HTML page, or of the parts that CSS selectors choose; done by rust/ (html5ever,
-// scraper). Pages are untrusted: what of them could cost time or memory without end is bounded there,
-// and what passes a bound is an error.
+// The readable text of an HTML page, or of the parts that CSS selectors choose; done by rust/
+// (html5ever, scraper). Pages are untrusted: what of them could cost time or memory without end is
+// bounded there, and what passes a bound is an error.
 #pragma once
 
 #include <string>
