@@ -35,7 +35,7 @@ Result<> list_models(Io& io, const QueryFlag& flags) {
   std::string lines;
   for (const embed::KnownModel& model : embed::known_models()) {
     const bool named = std::ranges::any_of(
-        flags.words, [&](const std::string& word) { return lowered(word) == model.id; });
+        flags.words, [&](const std::string& word) { return ascii_lower(word) == model.id; });
     if (model.hidden && !named) continue;
     const std::string name = fmt::format("{}: {}", model.kind, model.id);
     const auto names = names_of(model, aliases);
