@@ -138,7 +138,7 @@ class Batch(unittest.TestCase):
         (self.home / "templates" / "ask.yaml").write_text(
             "system: You are $mood\nprompt: 'Is $word a colour? $input'\ndefaults: {mood: kind}\n"
         )
-        source = self.path("in.csv", "word,mood\nred,brief\n")
+        source = self.path("in.jsonl", '{"word": "red", "mood": "brief"}\n')
         fragment = self.path("facts.txt", "Red is a colour.")
         command = ["batch", source, "Think of $word.", "-t", "ask", "-f", fragment, "-m", "echo"]
         reply = json.loads(json.loads(self.hob(*command).stdout)["response"])

@@ -62,7 +62,8 @@ Result<std::optional<accounts::Pace>> recorded_pace(const std::string& model_fil
 
 uint64_t most_output(const nlohmann::ordered_json& options) {
   const auto found = options.find("max_tokens");
-  return found != options.end() && found->is_number_unsigned() ? found->get<uint64_t>() : 0;
+  if (found == options.end() || !found->is_number_integer() || *found < 0) return 0;
+  return found->get<uint64_t>();
 }
 
 std::string cost_prediction(const chat::ModelInfo& model, std::span<const uint64_t> inputs,
