@@ -106,6 +106,11 @@ class Batch(unittest.TestCase):
 
     def test_errors_are_kept_by_row_and_stop_nothing(self):
         source = self.path("in.jsonl", '{"n": 1}\n{"m": 2}\n{"n": 3}\n')
+        for prompt, why in (("$x", "Missing variables: x"), ("$5", "a dollar that begins")):
+            refused = self.hob("batch", source, prompt, "-m", "echo", status=1)
+            self.assertIn(why, refused.stderr)
+            self.assertIn("the rows have the columns n, m\n", refused.stderr)
+            self.assertEqual("", refused.stdout)
         done = self.hob("batch", source, '{"raw": "$n"}', "-m", "echo", status=1)
         lines = [json.loads(line) for line in done.stdout.splitlines()]
         self.assertEqual(["1", None, "3"], [line["response"] for line in lines])
@@ -117,7 +122,8 @@ class Batch(unittest.TestCase):
     def test_nothing_is_written_without_logging(self):
         source = self.path("in.jsonl", self.rows(1))
         self.hob("batch", source, "$n", "-m", "echo", "-n")
-        self.assertFalse((self.home / "logs.db").exists())
+        self.hob("batch", source, "$n", "-m", "echo", "--dry-run")
+        self.assertEqual(["in.jsonl"], [path.name for path in self.home.iterdir()])
 
     def test_wrong_rows_are_one_error(self):
         for name, text in [("a.jsonl", "{\n"), ("b.csv", "a,b\n1\n"), ("c.jsonl", '{"response": 1}\n'),
@@ -125,12 +131,12 @@ class Batch(unittest.TestCase):
             done = self.hob("batch", self.path(name, text), "x", "-m", "echo", status=1)
             self.assertEqual(1, done.stderr.count("\n"), done.stderr)
             self.assertEqual("", done.stdout)
-        self.hob("batch", self.path("missing.csv"), "x", "-m", "echo", status=1)
+        self.hob("batch", str(self.home / "missing.csv"), "x", "-m", "echo", status=1)
 
     def test_an_output_is_whole_or_not_there(self):
         source = self.path("in.jsonl", self.rows(2))
         output = self.path("out.jsonl", "before")
-        self.hob("batch", source, "$missing", "-m", "nobody", "--output", output, status=1)
+        self.hob("batch", source, "x", "-m", "nobody", "--output", output, status=1)
         self.assertEqual("before", pathlib.Path(output).read_text())
 
     def test_templates_fragments_and_parameters(self):

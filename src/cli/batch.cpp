@@ -4,6 +4,8 @@
 // all that decides it. So a run that was killed goes on where it was, rows that ask the same are
 // asked once, and the output, which keeps the order of the rows, can be written anew from its
 // beginning.
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <chrono>
 #include <filesystem>
@@ -113,6 +115,7 @@ class Batch {
     HOB_TRY_VOID(flags_.ledger.gate.check());
     HOB_TRY_VOID(read());
     HOB_TRY(task_, read_task(io_, flags_));
+    HOB_TRY_VOID(check_variables());
     HOB_TRY_VOID(open());
     HOB_TRY_VOID(prepare());
     if (flags_.dry_run) return print_dry_run();
@@ -162,11 +165,29 @@ class Batch {
     add_options(task_.options, saved);
     fix_seed(task_.options, model_->info());
     HOB_TRY(options_, model_->check_options(task_.options));
-    HOB_TRY(auto cache, store::AnswerCache::open(store::AnswerCache::standard_path()));
+    const std::string path = store::AnswerCache::standard_path();
+    const bool in_memory = flags_.ledger.gate.never || (flags_.dry_run && !os::file_exists(path));
+    HOB_TRY(auto cache,
+            in_memory ? store::AnswerCache::memory() : store::AnswerCache::open(path));
     cache_.emplace(std::move(cache));
     if (flags_.ledger.gate.is_open() && !flags_.dry_run) {
       HOB_TRY(auto ledger, store::Ledger::open(flags_.ledger.gate.path()));
       ledger_.emplace(std::move(ledger));
+    }
+    return {};
+  }
+
+  // What no row can fill in is one error, not one of every row.
+  Result<> check_variables() const {
+    ordered_json values = ordered_json::object();
+    for (const std::string& column : input_.columns) values[column] = "";
+    for (const auto& [key, value] : flags_.parts.params) values[key] = value;
+    for (const std::string* text : {&flags_.prompt, &flags_.reply.system}) {
+      const auto filled = prompts::interpolate(*text, values);
+      if (!filled)
+        return fail(ErrorKind::kInvalid, "{}: {}; the rows have the columns {}",
+                    text == &flags_.prompt ? "PROMPT" : "--system", filled.error().message,
+                    fmt::join(input_.columns, ", "));
     }
     return {};
   }
@@ -421,6 +442,8 @@ Action define_batch(CLI::App& app, Io& io) {
                  "column \"prompt\")");
   flags->engine.declare(app);
   flags->reply.declare(app);
+  app.get_option("--seed")->description(
+      "Seed of the random draws (default: 0, so that the same rows have the same replies)");
   flags->parts.declare(app, true);
   flags->constraint.declare(app);
   app.add_option("--output", flags->output,

@@ -29,6 +29,11 @@ Result<AnswerCache> AnswerCache::open(const std::string& path) {
   return AnswerCache(std::move(database));
 }
 
+Result<AnswerCache> AnswerCache::memory() {
+  HOB_TRY(Database database, Database::memory(kMigrations));
+  return AnswerCache(std::move(database));
+}
+
 std::string AnswerCache::key_of(std::string_view request) {
   constexpr size_t kBytes = 16;
   unsigned char digest[kBytes];

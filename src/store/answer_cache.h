@@ -19,6 +19,8 @@ class AnswerCache {
   // batch.db in os::cache_dir().
   static std::string standard_path();
   static Result<AnswerCache> open(const std::string& path);
+  // One that ends with the object.
+  static Result<AnswerCache> memory();
 
   // 32 hexadecimal digits of a request's text; equal requests, and in practice no others, have it
   // in common.
