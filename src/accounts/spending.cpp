@@ -263,6 +263,7 @@ select t.input_tokens - coalesce(r.cached_tokens, 0), t.output_tokens, r.prompt_
 from turns t join turn_records r on r.turn_id = t.id
 where r.prompt_seconds > 0 and r.reply_seconds > 0 and t.output_tokens > 0
   and (r.model_file = ? or (r.model_file is not null and t.model = ?))
+  and coalesce(r.energy_json, '') not like '%"shared":true%'  -- their seconds count several times
 order by t.id desc limit ?)sql");
     rows.bind(1, model_file);
     rows.bind(2, model);

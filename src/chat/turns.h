@@ -1,4 +1,5 @@
-// Many turns, several at a time where the model can: each recorded as run_turn() records one.
+// Many turns, several at a time where the model can: each recorded as run_turn() records one, but
+// for what a reply had said before it failed.
 #pragma once
 
 #include <cstddef>

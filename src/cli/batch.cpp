@@ -8,12 +8,12 @@
 
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "base/check.h"
+#include "chat/build_name.h"
 #include "chat/turns.h"
 #include "cli/batch_output.h"
 #include "cli/batch_rows.h"
@@ -30,6 +30,8 @@
 #include "prompts/interpolate.h"
 #include "prompts/settings.h"
 #include "store/answer_cache.h"
+#include "store/log_chain.h"
+#include "text/fenced_code.h"
 
 namespace hob::cli {
 namespace {
@@ -79,17 +81,19 @@ Result<Task> read_task(Io& io, const BatchFlags& flags) {
   }
   if (!task.templates.attachments.empty() || !task.templates.typed_attachments.empty())
     return fail(ErrorKind::kUnsupported, "a batch takes no attachments: the template has some");
-  const auto& names = task.templates.fragments;
-  if (flags.file == "-" && std::find(names.begin(), names.end(), "-") != names.end())
-    return fail(ErrorKind::kInvalid, "standard input can be the rows or a fragment, not both");
+  const auto &names = task.templates.fragments, &system_names = task.templates.system_fragments;
+  const auto inputs = std::count(names.begin(), names.end(), "-") +
+                      std::count(system_names.begin(), system_names.end(), "-") +
+                      (flags.file == "-" ? 1 : 0);
+  if (inputs > 1)
+    return fail(ErrorKind::kInvalid, "standard input can be one thing: the rows or a fragment");
   std::optional<store::Database> database;
-  if (!names.empty() || !task.templates.system_fragments.empty()) {
+  if (!names.empty() || !system_names.empty()) {
     HOB_TRY(database, fragment_database(flags.ledger.gate.path()));
   }
   const auto context = fragment_context(io, database ? &*database : nullptr);
   HOB_TRY(task.fragments, prompts::resolve_fragments(names, context));
-  HOB_TRY(task.system_fragments,
-          prompts::resolve_fragments(task.templates.system_fragments, context));
+  HOB_TRY(task.system_fragments, prompts::resolve_fragments(system_names, context));
   return task;
 }
 
@@ -130,7 +134,10 @@ class Batch {
     if (problem_) return tl::unexpected<Error>(*problem_);
     HOB_TRY_VOID(ran);
     if (next_written_ < work_.size()) {
-      io_.note("What was answered is kept; the same command goes on from there.\n");
+      io_.note(flags_.ledger.gate.never ? "With -n nothing is kept: the same command begins anew.\n"
+               : flags_.fresh
+                   ? "What was answered is kept; the command without --fresh goes on from there.\n"
+                   : "What was answered is kept; the same command goes on from there.\n");
       return fail(ErrorKind::kCancelled, "stopped");
     }
     HOB_TRY_VOID(output.close());
@@ -161,6 +168,7 @@ class Batch {
 
   Result<> open() {
     HOB_TRY(model_, chat::open_model(task_.model, flags_.engine.options()));
+    HOB_TRY_VOID(chat::check_constraint(model_->info(), task_.constraint));
     HOB_TRY(const auto saved, prompts::ModelOptions::standard().of(model_->info().id));
     add_options(task_.options, saved);
     fix_seed(task_.options, model_->info());
@@ -254,6 +262,7 @@ class Batch {
   std::string key_of(const chat::TurnRequest& request) const {
     const chat::ModelInfo& model = model_->info();
     ordered_json text = {{"version", kKeyVersion},
+                         {"build", chat::build_name()},
                          {"model", model.id},
                          {"provider", model.provider},
                          {"options", request.model.options}};
@@ -262,23 +271,27 @@ class Batch {
     if (const auto& constraint = task_.constraint)
       text["constraint"] = {static_cast<int>(constraint->kind), constraint->text};
     if (!model.file.empty()) {
-      std::error_code error;
-      const auto written = std::filesystem::last_write_time(model.file, error);
-      text["file"] = {model.file, std::filesystem::file_size(model.file, error),
-                      written.time_since_epoch().count()};
+      const os::FileState& state = model.file_state;
+      text["file"] = {model.file, state.device, state.inode, state.size, state.modified_ns};
       text["computed"] = {flags_.engine.context, flags_.engine.kv_name(), flags_.engine.numerics};
+      // Portable numbers are the same by every instruction set.
+      if (flags_.engine.numerics == "native") text["isa"] = model_->local()->engine().isa();
     }
     return store::AnswerCache::key_of(
         text.dump(-1, ' ', false, ordered_json::error_handler_t::replace));
   }
 
-  // A text, or the value where a schema asked for one.
+  // A text, the code in it where the template extracts that, or the value where a schema asked for
+  // one.
   BatchAnswer answer_of(const std::string& text) const {
     if (task_.constraint && task_.constraint->kind == engine::ConstraintKind::kJsonSchema) {
-      auto value = ordered_json::parse(text, nullptr, false);
-      if (!value.is_discarded()) return {std::move(value), ""};
+      if (auto value = store::parse_shallow_json(text)) return {*std::move(value), ""};
     }
-    return {text, ""};
+    if (!task_.templates.extract && !task_.templates.extract_last) return {text, ""};
+    const auto block = text::fenced_code(text, task_.templates.extract_last
+                                                   ? text::FencePick::kLast
+                                                   : text::FencePick::kFirst);
+    return {block && !block->empty() ? *block : text, ""};
   }
 
   void settle(size_t row, BatchAnswer answer) {
@@ -329,10 +342,12 @@ class Batch {
                                  result->reply.finish,
                                  task_.constraint ? task_.constraint->source : "the constraint");
     } else {
-      if (const auto kept = cache_->put(key, result->reply.text); !kept) stop(kept.error());
+      // An answer whose turn is not on record is asked for again.
+      const auto kept =
+          result->recorded ? cache_->put(key, result->reply.text) : result->recorded;
+      if (!kept) stop(kept.error());
       answer = answer_of(result->reply.text);
     }
-    if (result && !result->recorded) stop(result->recorded.error());
     ++asked_;
     for (const size_t row : rows) settle(row, answer);
     write_or_stop();
@@ -364,11 +379,15 @@ class Batch {
     for (size_t i = 0; i < work_.size(); ++i) {
       if (work_[i].answer || inputs.contains(work_[i].key)) continue;
       HOB_TRY(const auto request, request_of(input_.rows[i]));
-      HOB_TRY(const auto tokens, model_->count_tokens(request.model));
-      if (!tokens)
+      const auto tokens = model_->count_tokens(request.model);
+      if (!tokens) {
+        settle(i, {nullptr, tokens.error().message});
+      } else if (!*tokens) {
         return fail(ErrorKind::kUnsupported, "--dry-run: only {}'s server can count its tokens",
                     model_->info().id);
-      inputs[work_[i].key] = *tokens;
+      } else {
+        inputs[work_[i].key] = **tokens;
+      }
     }
     std::vector<uint64_t> counts;
     uint64_t sum = 0;
@@ -380,6 +399,7 @@ class Batch {
     io_.print("input: {} tokens\n", grouped(sum));
     io_.write(cost_prediction(model_->info(), counts, most_output(options_)) + "\n");
     io_.write("Nothing was sent or recorded.\n");
+    note_errors();
     return {};
   }
 
@@ -398,13 +418,17 @@ class Batch {
     io_.note("\r\x1b[K" + line);
   }
 
-  Result<> summary() {
+  void note_errors() {
     size_t shown = 0;
     for (size_t i = 0; i < work_.size(); ++i) {
-      const std::string& error = work_[i].answer->error;
-      if (error.empty() || shown++ >= kErrorsShown) continue;
-      io_.note(fmt::format("row {}: {}\n", safe_line(input_.rows[i].id), safe_line(error)));
+      if (!work_[i].answer || work_[i].answer->error.empty() || shown++ >= kErrorsShown) continue;
+      io_.note(fmt::format("row {}: {}\n", safe_line(input_.rows[i].id),
+                           safe_line(work_[i].answer->error)));
     }
+  }
+
+  Result<> summary() {
+    note_errors();
     if (!flags_.quiet)
       io_.note(fmt::format("{} row{}: {} asked, {} known, {} failed\n", grouped(work_.size()),
                            work_.size() == 1 ? "" : "s", grouped(asked_), grouped(known_),

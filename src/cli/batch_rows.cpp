@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <set>
 
+#include "store/log_chain.h"
 #include "text/csv.h"
 #include "text/utf8.h"
 
@@ -36,10 +37,11 @@ Result<> add_json_row(BatchInput& input, ordered_json value, const std::string& 
 Result<> parse_json(BatchInput& input, std::string_view text, const std::string& name) {
   const size_t first = text.find_first_not_of(" \t\r\n");
   if (first != text.npos && text[first] == '[') {
-    auto whole = ordered_json::parse(text, nullptr, false);
-    if (!whole.is_array()) return fail(ErrorKind::kInvalid, "{}: not a JSON array", name);
-    for (size_t i = 0; i < whole.size(); ++i) {
-      HOB_TRY_VOID(add_json_row(input, std::move(whole[i]), fmt::format("{}: [{}]", name, i)));
+    auto whole = store::parse_shallow_json(text);
+    if (!whole || !whole->is_array())
+      return fail(ErrorKind::kInvalid, "{}: not a JSON array", name);
+    for (size_t i = 0; i < whole->size(); ++i) {
+      HOB_TRY_VOID(add_json_row(input, std::move((*whole)[i]), fmt::format("{}: [{}]", name, i)));
     }
     return {};
   }
@@ -48,7 +50,7 @@ Result<> parse_json(BatchInput& input, std::string_view text, const std::string&
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.find_first_not_of(" \t\r") == line.npos) continue;
-    HOB_TRY_VOID(add_json_row(input, ordered_json::parse(line, nullptr, false),
+    HOB_TRY_VOID(add_json_row(input, store::parse_shallow_json(line).value_or(nullptr),
                               fmt::format("{}:{}", name, number)));
   }
   return {};

@@ -57,6 +57,8 @@ TEST(BatchRows, IdsNameRowsOnce) {
 TEST(BatchRows, WhatIsWrongIsNamedWithItsLine) {
   EXPECT_THAT(problem("{}\n[1]\n", RowFormat::kJsonLines), HasSubstr("rows:2"));
   EXPECT_THAT(problem("{}\n{\n", RowFormat::kJsonLines), HasSubstr("rows:2"));
+  const std::string deep = "{\"a\":" + std::string(300'000, '[') + std::string(300'000, ']') + "}";
+  EXPECT_THAT(problem("{}\n" + deep, RowFormat::kJsonLines), HasSubstr("rows:2"));
   EXPECT_THAT(problem("[{}, 7]", RowFormat::kJsonLines), HasSubstr("rows: [1]"));
   EXPECT_THAT(problem("[{}", RowFormat::kJsonLines), HasSubstr("rows: not a JSON array"));
   EXPECT_TRUE(input("", RowFormat::kJsonLines).rows.empty());

@@ -26,16 +26,15 @@ std::string_view unfenced(std::string_view text) {
   return trimmed(text.substr(line_end + 1, text.size() - line_end - 1 - kFence.size()));
 }
 
-// "You can use `rm -r *`." A shell would run what stands in the back quotes.
+// "You can delete it with rm -r *."
 bool is_sentence(std::string_view line) {
   const auto is_letter = [](char c) { return (c | 32) >= 'a' && (c | 32) <= 'z'; };
   const std::string_view word = line.substr(0, line.find_first_of(" ,:"));
   const bool begins = line.front() >= 'A' && line.front() <= 'Z' &&
                       std::all_of(word.begin(), word.end(),
                                   [&](char c) { return is_letter(c) || c == '\''; });
-  const bool goes_on = line.find_first_of("`!?") != line.npos || line.ends_with('.') ||
-                       line.ends_with(':') || line.find(". ") != line.npos ||
-                       line.find(", ") != line.npos;
+  const bool goes_on = line.find_first_of("!?") != line.npos || line.ends_with('.') ||
+                       line.ends_with(':') || line.find(". ") != line.npos;
   return begins && goes_on;
 }
 
@@ -60,6 +59,9 @@ Result<std::string> suggested_command(std::string_view reply) {
   if (!text::is_utf8(line) || safe_text(line) != line || line.find('\t') != line.npos) {
     return fail(ErrorKind::kInvalid, "the model suggested a command with unprintable characters");
   }
+  if (line.find('`') != line.npos)
+    return fail(ErrorKind::kInvalid, "the model's answer has back quotes, which a shell runs: {}",
+                line);
   if (is_sentence(line))
     return fail(ErrorKind::kInvalid, "the model answered with a sentence, not a command: {}", line);
   return std::string(line);

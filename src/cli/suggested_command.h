@@ -2,8 +2,9 @@
 //
 // Covers: a line break, which a terminal would take for the Enter that only the person may press;
 // control characters and escape sequences; characters that make text read differently from what it
-// is; a fence or a prompt mark around the command; a sentence with a command in it. Does not cover:
-// what the command does. The person reads it before it runs.
+// is; a fence or a prompt mark around the command; back quotes, since prose has commands in them
+// that a shell would run; what plainly is an English sentence. Does not cover: what the command
+// does. The person reads it before it runs.
 #pragma once
 
 #include <string>

@@ -14,6 +14,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr size_t kPromptPiece = 512;
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -153,13 +155,18 @@ class Runner {
                                     active.job.prompt.size() - 1);
     slot.sequence.truncate(result.cached_tokens);
     const auto started = Clock::now();
-    const Slice slice{&slot.sequence,
-                      std::span<const Token>(active.job.prompt).subspan(result.cached_tokens),
-                      Logits::kLast};
-    if (active.cancelled()) return finish(slot, Finish::kStopped);
     std::vector<float> logits;
-    if (const auto ran = engine_.run({&slice, 1}, logits); !ran)
-      return end(slot, tl::unexpected<Error>(ran.error()));
+    std::span<const Token> rest = std::span<const Token>(active.job.prompt);
+    rest = rest.subspan(result.cached_tokens);
+    while (!rest.empty()) {  // in pieces, for whoever cancels
+      if (active.cancelled()) return finish(slot, Finish::kStopped);
+      const size_t count = std::min(rest.size(), kPromptPiece);
+      const Slice slice{&slot.sequence, rest.first(count),
+                        count == rest.size() ? Logits::kLast : Logits::kNone};
+      if (const auto ran = engine_.run({&slice, 1}, logits); !ran)
+        return end(slot, tl::unexpected<Error>(ran.error()));
+      rest = rest.subspan(count);
+    }
     result.prompt_seconds = seconds_since(started);
     if (active.job.request.max_tokens == 0) return finish(slot, Finish::kLength);
     choose(slot, logits);

@@ -154,6 +154,15 @@ TEST_F(BatchTest, OneThatIsStoppedStopsAlone) {
   EXPECT_EQ((*ended[2].result)->finish, Finish::kStopped);
 }
 
+TEST_F(BatchTest, APromptThatBeginsAlikeIsNotRunAgain) {
+  const auto first = some_tokens(20, test::tiny_vocabulary(), 1);
+  auto second = first;
+  second.back() = (second.back() + 1) % static_cast<Token>(test::tiny_vocabulary());
+  const auto ended = run({first, second}, 1, [&](size_t i) { return request(i, 1); });
+  EXPECT_EQ((*ended[0].result)->cached_tokens, 0u);
+  EXPECT_EQ((*ended[1].result)->cached_tokens, 19u);
+}
+
 TEST_F(BatchTest, NoJobsAreNoWork) { EXPECT_TRUE(run({}, 4, {}).empty()); }
 
 }  // namespace

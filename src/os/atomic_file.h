@@ -11,7 +11,8 @@
 
 namespace hob::os {
 
-// Move-only. Without commit() nothing of it remains and PATH is as it was.
+// Move-only. Without commit() nothing of it remains and PATH is as it was. A device or a pipe is
+// written to as it is.
 class AtomicFile {
  public:
   static Result<AtomicFile> create(const std::string& path);

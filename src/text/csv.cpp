@@ -18,6 +18,12 @@ class Reader {
   bool done() const { return at_ == text_.size(); }
   size_t line() const { return line_; }
 
+  bool skip_empty_line() {
+    const bool empty = at_line_break();
+    if (empty) end_line();
+    return empty;
+  }
+
   // The fields of one record and its line break.
   Result<std::vector<std::string>> record() {
     std::vector<std::string> fields;
@@ -74,10 +80,6 @@ class Reader {
   size_t at_ = 0, line_ = 1;
 };
 
-bool is_empty_line(const std::vector<std::string>& fields) {
-  return fields.size() == 1 && fields[0].empty();
-}
-
 }  // namespace
 
 Result<CsvTable> parse_csv(std::string_view text, const std::string& name, char separator) {
@@ -85,16 +87,15 @@ Result<CsvTable> parse_csv(std::string_view text, const std::string& name, char 
   CsvTable table;
   while (!reader.done()) {
     const size_t line = reader.line();
+    if (reader.skip_empty_line()) continue;
     HOB_TRY(auto fields, reader.record());
     if (table.head.empty()) {
-      if (is_empty_line(fields)) continue;
       const std::set<std::string> names(fields.begin(), fields.end());
       if (names.size() < fields.size())
         return fail(ErrorKind::kInvalid, "{}:{}: two columns of one name", name, line);
       table.head = std::move(fields);
       continue;
     }
-    if (is_empty_line(fields) && table.head.size() > 1) continue;
     if (fields.size() != table.head.size()) {
       return fail(ErrorKind::kInvalid, "{}:{}: {} field{} for {} columns", name, line,
                   fields.size(), fields.size() == 1 ? "" : "s", table.head.size());

@@ -37,7 +37,7 @@ TEST(Csv, TheLastLineNeedsNoBreak) {
 }
 
 TEST(Csv, OneColumnMayBeEmpty) {
-  const auto t = table("a\n\nx\n");
+  const auto t = table("a\n\"\"\n\nx\n\n");
   ASSERT_EQ(t.rows.size(), 2u);
   EXPECT_EQ(t.rows[0][0], "");
 }
