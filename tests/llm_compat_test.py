@@ -28,14 +28,21 @@ INTENDED = verdicts.intended()
 @unittest.skipUnless(HOB, "HOB_BINARY is not set")
 class LlmCompatTest(unittest.TestCase):
     maxDiff = None
+    figures = verdicts.Figures()
+
+    @classmethod
+    def tearDownClass(cls):
+        if cls.figures.cases == len(CASES):  # not where some were picked
+            share = cls.figures.commands_identical / cls.figures.commands
+            assert share >= 0.95, f"only {share:.1%} of the command lines are identical"
 
 
 def test_of(case):
     def test(self):
         self.assertIn(case.name, RECORDED, "no recorded answer: tests/llm_compat/run --record")
-        complaint = verdicts.judge(
-            case.name, RECORDED[case.name], observe.observe(case, programs.Hob(HOB)), INTENDED
-        )
+        observed = observe.observe(case, programs.Hob(HOB))
+        self.figures.add(RECORDED[case.name], observed)
+        complaint = verdicts.judge(case.name, RECORDED[case.name], observed, INTENDED)
         self.assertIsNone(complaint, f"\n{case.where}: {complaint}")
 
     return test
@@ -55,10 +62,7 @@ class LlmCompatSuiteTest(unittest.TestCase):
     def test_there_are_enough(self):
         self.assertGreaterEqual(sum(len(case.commands) for case in CASES), 250)
 
-    def test_few_command_lines_differ(self):
-        # As if every command line of a case with a row differed: a bound that needs no run.
-        differing = sum(len(case.commands) for case in CASES if case.name in INTENDED)
-        self.assertLessEqual(differing, 0.05 * sum(len(case.commands) for case in CASES))
+    def test_no_difference_waits_to_be_mended(self):
         self.assertNotIn("not right yet", verdicts.TABLE.read_text(encoding="utf-8"))
 
     def test_figures(self):
